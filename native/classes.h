@@ -1,0 +1,14 @@
+// What each source file adds to the addon's exports: one class for each kernel object.
+#pragma once
+
+#include <node_api.h>
+
+namespace shardwall {
+
+bool DefineClock(napi_env env, napi_value exports);      // clock.cc: now(), thread name and nice
+bool DefineEventFd(napi_env env, napi_value exports);    // eventfd.cc
+bool DefineLinkGroup(napi_env env, napi_value exports);  // link_group.cc
+bool DefineNetlink(napi_env env, napi_value exports);    // netlink.cc
+bool DefineQueue(napi_env env, napi_value exports);      // queue.cc
+
+}  // namespace shardwall

@@ -1,0 +1,54 @@
+// Functions of the calling thread: the clock that also counts suspended time, its name, its nice value.
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "classes.h"
+#include "guard.h"
+
+namespace shardwall {
+
+namespace {
+
+// now(): milliseconds of CLOCK_BOOTTIME, with fraction. A machine that slept finds its lease expired.
+napi_value Now(napi_env env, napi_callback_info) {
+  timespec time;
+  clock_gettime(CLOCK_BOOTTIME, &time);
+  return Number(env, static_cast<double>(time.tv_sec) * 1e3 +
+                         static_cast<double>(time.tv_nsec) / 1e6);
+}
+
+// nameThread(name): shown by `top -H` and /proc/PID/task/TID/comm; 15 bytes at most.
+napi_value NameThread(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  char name[16];
+  if (!call.String(0, "name", name, sizeof name)) return nullptr;
+  prctl(PR_SET_NAME, name, 0, 0, 0);
+  return Undefined(env);
+}
+
+// niceThread(value): scheduling weight of this thread alone, as Linux keeps it.
+napi_value NiceThread(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  int64_t value;
+  if (!call.Int(0, "value", -20, 19, &value)) return nullptr;
+  id_t thread = static_cast<id_t>(syscall(SYS_gettid));
+  if (setpriority(PRIO_PROCESS, thread, static_cast<int>(value)) != 0) {
+    return Fail(env, "setpriority", errno);
+  }
+  return Undefined(env);
+}
+
+}  // namespace
+
+bool DefineClock(napi_env env, napi_value exports) {
+  const napi_property_descriptor functions[] = {
+      Method("now", Now), Method("nameThread", NameThread), Method("niceThread", NiceThread)};
+  return napi_define_properties(env, exports, 3, functions) == napi_ok;
+}
+
+}  // namespace shardwall

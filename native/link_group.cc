@@ -1,0 +1,66 @@
+// LinkGroup: makes an interface receive frames sent to one multicast MAC address. The kernel ends the
+// membership with the socket, so even a killed process leaves nothing behind (packet(7)).
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "classes.h"
+#include "guard.h"
+
+namespace shardwall {
+
+namespace {
+
+struct LinkGroup {
+  int fd = -1;
+  ~LinkGroup() { Close(); }
+  void Close() {
+    if (fd >= 0) close(fd);
+    fd = -1;
+  }
+};
+
+// new LinkGroup(ifindex, mac: Uint8Array(6))
+napi_value Construct(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  int64_t ifindex;
+  Bytes mac;
+  if (!call.Int(0, "ifindex", 1, INT32_MAX, &ifindex)) return nullptr;
+  if (!call.Uint8Array(1, "mac", ETH_ALEN, &mac)) return nullptr;
+  // Protocol 0: the socket joins, but no frame is ever queued on it.
+  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (fd < 0) return Fail(env, "socket(AF_PACKET)", errno);
+  auto* group = new LinkGroup;
+  group->fd = fd;
+  packet_mreq request = {};
+  request.mr_ifindex = static_cast<int>(ifindex);
+  request.mr_type = PACKET_MR_MULTICAST;
+  request.mr_alen = ETH_ALEN;
+  memcpy(request.mr_address, mac.data, ETH_ALEN);
+  if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) != 0) {
+    int error = errno;
+    delete group;
+    return Fail(env, "setsockopt(PACKET_ADD_MEMBERSHIP)", error);
+  }
+  return Wrap(env, call.self, group) ? call.self : nullptr;
+}
+
+napi_value Close(napi_env env, napi_callback_info info) {
+  auto* group = Unwrap<LinkGroup>(Call(env, info));
+  if (group == nullptr) return nullptr;
+  group->Close();
+  return Undefined(env);
+}
+
+}  // namespace
+
+bool DefineLinkGroup(napi_env env, napi_value exports) {
+  const napi_property_descriptor properties[] = {Method("close", Close)};
+  return DefineClass(env, exports, "LinkGroup", Construct, properties, 1);
+}
+
+}  // namespace shardwall

@@ -1,0 +1,62 @@
+/** Packets that the kernel dropped before or after we saw them, read back from it. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import type { KERNEL_COUNTERS } from "./ruleset.js";
+
+const QUEUES = "/proc/net/netfilter/nfnetlink_queue";
+const run = promisify(execFile);
+
+/** Losses of our queues: the queue was full, the socket's buffer was full. */
+export interface QueueDrops {
+  readonly queueDropped: number;
+  readonly socketDropped: number;
+}
+
+/**
+ * Sums the drops of the queues `first` to `first + count - 1`.
+ * @param text columns: queue, port id, waiting, copy mode, copy range, queue dropped, user dropped, last id, 1
+ */
+export function parseQueueDrops(text: string, first: number, count: number): QueueDrops {
+  let queueDropped = 0;
+  let socketDropped = 0;
+  for (const line of text.split("\n")) {
+    const columns = line.trim().split(/\s+/).map(Number);
+    const queue = columns[0] ?? -1;
+    if (columns.length < 7 || queue < first || queue >= first + count) continue;
+    queueDropped += columns[5] as number;
+    socketDropped += columns[6] as number;
+  }
+  return { queueDropped, socketDropped };
+}
+
+export function readQueueDrops(first: number, count: number): QueueDrops {
+  try {
+    return parseQueueDrops(readFileSync(QUEUES, "utf8"), first, count);
+  } catch {
+    return { queueDropped: 0, socketDropped: 0 }; // no queue is open in this kernel
+  }
+}
+
+export type RuleDrops = Record<(typeof KERNEL_COUNTERS)[number], number>;
+
+interface NftCounters {
+  nftables: { counter?: { family: string; table: string; name: string; packets: number } }[];
+}
+
+/** Packets per counter of `table`, IPv4 and IPv6 together. @param json what `nft -j list counters` prints */
+export function parseRuleDrops(json: string, table: string): RuleDrops {
+  const drops: RuleDrops = { invalid: 0, undecided: 0, not_leased: 0 };
+  for (const { counter } of (JSON.parse(json) as NftCounters).nftables) {
+    if (counter === undefined || counter.table !== table) continue;
+    const name = counter.name as keyof RuleDrops;
+    if (name in drops) drops[name] += counter.packets;
+  }
+  return drops;
+}
+
+/** Reads the counters through `nft` without blocking the thread. @throws Error when nft fails */
+export async function readRuleDrops(table: string): Promise<RuleDrops> {
+  const { stdout } = await run("nft", ["-j", "list", "counters"], { timeout: 5000 });
+  return parseRuleDrops(stdout, table);
+}

@@ -1,0 +1,147 @@
+/**
+ * Puts one node's rules, addresses and settings into the kernel and takes them out again.
+ *
+ * What cannot be told from the kernel afterwards (which address was there before us, what a setting was) is
+ * written to a record file first, so that a start after `kill -9` still knows what to take away at its end.
+ */
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { type LinkGroup, native } from "../platform/native.js";
+import { operation } from "../platform/op-error.js";
+import { addAddresses, missingAddresses, readLink, removeAddresses } from "./address.js";
+import { runTool } from "./command.js";
+import { NetlinkWriter } from "./netlink.js";
+import { NfTables } from "./request.js";
+import {
+  forwardAllText,
+  type RulesetSettings,
+  removalText,
+  rulesetText,
+  TARGETS_BYTES,
+  writeTargets,
+} from "./ruleset.js";
+import { readSysctl, writeSysctl } from "./sysctl.js";
+
+const TCP_LOOSE = "net.netfilter.nf_conntrack_tcp_loose";
+
+export interface InstallSettings extends RulesetSettings {
+  /** Drop TCP of unknown connections in the kernel while we run (tcp_loose = 0). */
+  readonly strictTcp: boolean;
+  /** File that remembers what was there before us. */
+  readonly recordFile: string;
+}
+
+/** What was there before us. */
+interface RestoreRecord {
+  readonly addresses: Record<string, string[]>;
+  readonly tcpLoose: string | null;
+}
+
+const NOTHING: RestoreRecord = { addresses: {}, tcpLoose: null };
+
+/** The kernel side of a running node. */
+export class Installation {
+  private readonly groups: LinkGroup[] = [];
+  /** Things the user should know that do not stop us. */
+  readonly warnings: string[] = [];
+
+  constructor(private readonly settings: InstallSettings) {}
+
+  /** Installs or repairs; safe to repeat. @throws OpError */
+  install(): void {
+    const { interfaces } = this.settings;
+    this.warnings.length = 0;
+    this.closeGroups();
+    for (const link of interfaces) this.joinGroup(link.name, link.mac);
+    this.loadRules();
+    // Addresses come after the ARP rule: no answer may ever carry the interface's own MAC.
+    const missing = interfaces.map((link) => missingAddresses(link.name, link.addresses));
+    this.remember(missing);
+    interfaces.forEach((link, index) => {
+      addAddresses(link.name, missing[index] as string[]);
+    });
+    if (this.settings.strictTcp) this.makeStrict();
+  }
+
+  /** Takes everything of ours out; what others put there stays. @throws OpError */
+  remove(): void {
+    const record = readRecord(this.settings.recordFile);
+    for (const [name, addresses] of Object.entries(record.addresses)) {
+      removeAddresses(name, addresses);
+    }
+    runTool("nft", ["-f", "-"], removalText(this.settings.table));
+    if (record.tcpLoose !== null) writeSysctl(TCP_LOOSE, record.tcpLoose);
+    this.closeGroups();
+    rmSync(this.settings.recordFile, { force: true });
+  }
+
+  /** Leaves a node that forwards everything: addresses, ARP answers, no queue. */
+  leaveForwarding(): void {
+    runTool("nft", ["-f", "-"], forwardAllText(this.settings));
+    const { tcpLoose } = readRecord(this.settings.recordFile);
+    if (tcpLoose !== null) writeSysctl(TCP_LOOSE, tcpLoose);
+    this.closeGroups();
+  }
+
+  private loadRules(): void {
+    const { settings } = this;
+    runTool("nft", ["-f", "-"], rulesetText(settings));
+    const writer = new NetlinkWriter(TARGETS_BYTES);
+    writeTargets(writer, settings);
+    const tables = new NfTables();
+    try {
+      tables.apply("install the queue rule", writer, 6 + settings.interfaces.length);
+    } finally {
+      tables.close();
+    }
+  }
+
+  private joinGroup(name: string, mac: string): void {
+    const { ifindex } = readLink(name);
+    const bytes = Buffer.from(mac.replaceAll(":", ""), "hex");
+    const group = operation(`receive frames to ${mac} on ${name}`, "needs CAP_NET_RAW", () => {
+      return new native.LinkGroup(ifindex, bytes);
+    });
+    this.groups.push(group);
+  }
+
+  private closeGroups(): void {
+    for (const group of this.groups.splice(0)) group.close();
+  }
+
+  /** Adds to the record what we are about to change. A value recorded by an earlier start is the older truth. */
+  private remember(missing: readonly string[][]): void {
+    const { recordFile, interfaces, strictTcp } = this.settings;
+    const record = readRecord(recordFile);
+    const addresses = { ...record.addresses };
+    interfaces.forEach((link, index) => {
+      const ours = [...(addresses[link.name] ?? []), ...(missing[index] as string[])];
+      addresses[link.name] = [...new Set(ours)];
+    });
+    const tcpLoose = record.tcpLoose ?? (strictTcp ? readSysctl(TCP_LOOSE) : null);
+    writeRecord(recordFile, { addresses, tcpLoose });
+  }
+
+  private makeStrict(): void {
+    if (writeSysctl(TCP_LOOSE, "0")) return;
+    this.warnings.push(
+      `${TCP_LOOSE} may not be set here: TCP of unknown connections is refused by the packet ` +
+        "workers instead of the kernel, which costs more per packet",
+    );
+  }
+}
+
+function readRecord(file: string): RestoreRecord {
+  try {
+    return { ...NOTHING, ...(JSON.parse(readFileSync(file, "utf8")) as Partial<RestoreRecord>) };
+  } catch {
+    return NOTHING; // none yet, or cut short by a crash while it was first written
+  }
+}
+
+/** Written beside and renamed, so that a crash leaves the old record or the new one. */
+function writeRecord(file: string, record: RestoreRecord): void {
+  operation(`write ${file}`, "its directory must be writable", () => {
+    writeFileSync(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  });
+}

@@ -1,0 +1,61 @@
+/** Requests to nf_tables over a netlink socket of the calling thread. */
+import { type Netlink, native } from "../platform/native.js";
+import { OpError, operation } from "../platform/op-error.js";
+import { acknowledgements, type NetlinkWriter } from "./netlink.js";
+
+const NETLINK_NETFILTER = 12;
+const RECEIVE_BYTES = 262144;
+const ANSWER_MS = 1000;
+
+/** errno names of what nf_tables answers; any other is shown as a number. */
+const ERRNO: Record<number, string> = {
+  1: "EPERM",
+  2: "ENOENT",
+  12: "ENOMEM",
+  17: "EEXIST",
+  22: "EINVAL",
+  23: "ENFILE",
+  28: "ENOSPC",
+  75: "EOVERFLOW",
+  95: "EOPNOTSUPP",
+};
+
+/** Sends batches and waits for their acknowledgement. Belongs to one thread. */
+export class NfTables {
+  private readonly netlink: Netlink;
+  private readonly answer = Buffer.alloc(RECEIVE_BYTES);
+
+  constructor() {
+    this.netlink = operation("open a netlink socket", "needs CAP_NET_ADMIN", () => {
+      return new native.Netlink(NETLINK_NETFILTER, RECEIVE_BYTES);
+    });
+  }
+
+  /**
+   * Sends the batch in `writer` and waits until the kernel has applied or refused it.
+   * @param expected how many of its messages carry NLM_F_ACK
+   * @throws OpError with the kernel's errno
+   */
+  apply(name: string, writer: NetlinkWriter, expected: number): void {
+    this.drain();
+    operation(name, "", () => this.netlink.send(writer.bytes, writer.length));
+    let answered = 0;
+    while (answered < expected) {
+      const length = operation(name, "", () => this.netlink.receive(this.answer, ANSWER_MS));
+      if (length === 0) throw new OpError(name, "ETIMEDOUT", "the kernel did not answer");
+      for (const ack of acknowledgements(this.answer, length)) {
+        if (ack.errno !== 0) throw new OpError(name, ERRNO[ack.errno] ?? `E${ack.errno}`, "nftables");
+        answered++;
+      }
+    }
+  }
+
+  close(): void {
+    this.netlink.close();
+  }
+
+  /** Late answers of a refused batch must not be taken for those of the next one. */
+  private drain(): void {
+    while (operation("read netlink", "", () => this.netlink.receive(this.answer, 0)) > 0);
+  }
+}

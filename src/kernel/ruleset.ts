@@ -1,0 +1,233 @@
+/**
+ * The rules of one cluster on one node, as text for `nft -f` and as a batch for what the text cannot say.
+ *
+ * A packet of the cluster passes them in this order (priorities of the IPv4 and IPv6 prerouting hook):
+ *
+ *     ingress   netdev  PACKET_MULTICAST -> PACKET_HOST, or the kernel would not forward it
+ *     -300      raw     sync links: no connection tracking
+ *     -200      (conntrack)
+ *     -149      ask     INVALID -> drop; bucket of a known flow -> packet mark; then the queue
+ *     -148      settle  bucket not leased -> drop; else bucket -> connection mark
+ *
+ * The queue's verdict "accept" goes on at the next hook function, therefore `settle` is one of its own. Both come
+ * after the mangle table (-150), so that foreign rules there have been seen and none is skipped.
+ * Until the batch has filled the chains `to_queue`, `mark_restore` and `mark_save`, `settle` drops everything.
+ */
+import { isIPv6 } from "node:net";
+import type { NetlinkWriter } from "./netlink.js";
+import {
+  appendRule,
+  batch,
+  CONNMARK_RESTORE,
+  CONNMARK_SAVE,
+  connmarkTarget,
+  FAMILY,
+  queueTarget,
+  setPayload,
+} from "./nftables.js";
+
+/** What the rules depend on. */
+export interface RulesetSettings {
+  /** nft table name, the same in each family: letters, digits, `_`. */
+  readonly table: string;
+  readonly interfaces: readonly {
+    readonly name: string;
+    /** six bytes in lower-case hex with colons */
+    readonly mac: string;
+    /** with or without prefix length */
+    readonly addresses: readonly string[];
+  }[];
+  /** UDP port and interface of each sync link. */
+  readonly links: readonly { readonly interface: string; readonly port: number }[];
+  readonly markMask: number;
+  readonly firstQueue: number;
+  readonly queues: number;
+}
+
+/** Kernel-side drops, by the name of the nft counter. */
+export const KERNEL_COUNTERS = ["invalid", "undecided", "not_leased"] as const;
+
+/** Families that carry the data path. ARP and netdev have a table each beside them. */
+const ALL_FAMILIES = ["ip", "ip6", "arp", "netdev"] as const;
+
+/** Room for the batch of {@link writeTargets}, bytes. */
+export const TARGETS_BYTES = 16384;
+
+const hex = (value: number) => `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
+const bare = (address: string) => address.split("/")[0] as string;
+
+/** Removes whatever an earlier start left, then says it anew: one transaction, so never half. */
+export function rulesetText(settings: RulesetSettings): string {
+  return [removalText(settings.table), dataPath(settings, "ip"), dataPath(settings, "ip6")]
+    .concat(arpTable(settings), netdevTable(settings))
+    .join("\n");
+}
+
+/** Removes all tables of ours, whether they exist or not. */
+export function removalText(table: string): string {
+  return ALL_FAMILIES.map((family) => `table ${family} ${table}\ndelete table ${family} ${table}`)
+    .join("\n")
+    .concat("\n");
+}
+
+/**
+ * What `onExit: accept` leaves: frames of the cluster are forwarded without being asked about, and ARP answers
+ * stay. Meant for the last node, whose peers are gone.
+ */
+export function forwardAllText(settings: RulesetSettings): string {
+  return [removalText(settings.table), arpTable(settings), netdevTable(settings)].join("\n");
+}
+
+function dataPath(settings: RulesetSettings, family: "ip" | "ip6"): string {
+  const mask = hex(settings.markMask);
+  const sync = settings.links
+    .map((link) => `    iifname "${link.interface}" udp dport ${link.port} notrack`)
+    .join("\n");
+  const syncOut = settings.links
+    .map((link) => `    oifname "${link.interface}" udp dport ${link.port} notrack`)
+    .join("\n");
+  return `table ${family} ${settings.table} {
+${KERNEL_COUNTERS.map((name) => `  counter ${name} { }`).join("\n")}
+  set leased {
+    type mark
+    flags interval, timeout
+  }
+  chain sync_in {
+    type filter hook prerouting priority -300; policy accept;
+${sync}
+  }
+  chain sync_out {
+    type filter hook output priority -300; policy accept;
+${syncOut}
+  }
+  chain ask {
+    type filter hook prerouting priority -149; policy accept;
+${jumps(settings, "ask_cluster")}
+  }
+  chain ask_cluster {
+${exemptions(family)}
+    ct state invalid counter name invalid drop
+    ct mark & ${mask} != 0 goto ask_known
+    meta mark set meta mark | ${mask}
+    goto to_queue
+  }
+  chain ask_known {
+    jump mark_restore
+    goto to_queue
+  }
+  chain settle {
+    type filter hook prerouting priority -148; policy accept;
+${jumps(settings, "settle_cluster")}
+  }
+  chain settle_cluster {
+${exemptions(family)}
+    meta mark & ${mask} @leased goto mark_save
+    meta mark & ${mask} == ${mask} counter name undecided drop
+    meta mark & ${mask} == 0 counter name undecided drop
+    counter name not_leased drop
+  }
+  chain to_queue {
+  }
+  chain mark_restore {
+  }
+  chain mark_save {
+  }
+${family === "ip6" ? discovery(settings) : ""}}
+`;
+}
+
+/** Our packets are told by interface and destination MAC: traffic to the node's own MAC is never ours. */
+function jumps(settings: RulesetSettings, chain: string): string {
+  return settings.interfaces
+    .map((link) => `    iifname "${link.name}" ether daddr ${link.mac} jump ${chain}`)
+    .join("\n");
+}
+
+/** Real multicast that shares the MAC address, and neighbour discovery, which every node must hear. */
+function exemptions(family: "ip" | "ip6"): string {
+  if (family === "ip") return "    ip daddr 224.0.0.0/4 return";
+  return "    ip6 daddr ff00::/8 return\n    icmpv6 type { 133, 134, 135, 136, 137 } return";
+}
+
+const SOLICITATION = 135;
+const ADVERTISEMENT = 136;
+
+/** Neighbour discovery sent from a cluster address tells the cluster MAC; the chains are filled by the batch. */
+function discovery(settings: RulesetSettings): string {
+  const rules = settings.interfaces.flatMap((link, index) =>
+    link.addresses
+      .map(bare)
+      .filter(isIPv6)
+      .map((address) => {
+        const types = `{ ${SOLICITATION}, ${ADVERTISEMENT} }`;
+        return `    oifname "${link.name}" ip6 saddr ${address} icmpv6 type ${types} jump nd_${index}`;
+      }),
+  );
+  const chains = settings.interfaces.map((_, index) => `  chain nd_${index} {\n  }\n`).join("");
+  return `  chain discovery {
+    type filter hook output priority 0; policy accept;
+${rules.join("\n")}
+  }
+${chains}`;
+}
+
+function arpTable(settings: RulesetSettings): string {
+  const rules = settings.interfaces.flatMap((link) =>
+    link.addresses
+      .map(bare)
+      .filter((address) => !isIPv6(address))
+      .map(
+        (address) =>
+          `    oifname "${link.name}" arp saddr ip ${address} arp saddr ether set ${link.mac}`,
+      ),
+  );
+  return `table arp ${settings.table} {
+  chain answers {
+    type filter hook output priority 0; policy accept;
+${rules.join("\n")}
+  }
+}
+`;
+}
+
+/** Frames to a multicast MAC are PACKET_MULTICAST: not forwarded, not given to TCP, not trusted as ARP answer. */
+function netdevTable(settings: RulesetSettings): string {
+  const chains = settings.interfaces.map(
+    (link, index) => `  chain host_${index} {
+    type filter hook ingress device "${link.name}" priority 0; policy accept;
+    ether daddr != ${link.mac} accept
+    ip daddr 224.0.0.0/4 accept
+    ip6 daddr ff00::/8 accept
+    meta pkttype set host
+  }`,
+  );
+  return `table netdev ${settings.table} {\n${chains.join("\n")}\n}\n`;
+}
+
+/** Offset of the link-layer address in the first option of a solicitation or advertisement (RFC 4861, 4.3). */
+const ND_LINK_LAYER = 26;
+const ICMPV6_CHECKSUM = 2;
+
+/** The batch that fills the chains which the text leaves empty. */
+export function writeTargets(writer: NetlinkWriter, settings: RulesetSettings): void {
+  const { table, markMask, firstQueue, queues } = settings;
+  batch(writer, () => {
+    for (const family of [FAMILY.IPV4, FAMILY.IPV6]) {
+      appendRule(writer, family, table, "mark_restore", () =>
+        connmarkTarget(writer, CONNMARK_RESTORE, markMask),
+      );
+      appendRule(writer, family, table, "mark_save", () =>
+        connmarkTarget(writer, CONNMARK_SAVE, markMask),
+      );
+      appendRule(writer, family, table, "to_queue", () =>
+        queueTarget(writer, firstQueue, queues),
+      );
+    }
+    settings.interfaces.forEach((link, index) => {
+      const mac = Buffer.from(link.mac.replaceAll(":", ""), "hex");
+      appendRule(writer, FAMILY.IPV6, table, `nd_${index}`, () =>
+        setPayload(writer, mac, ND_LINK_LAYER, ICMPV6_CHECKSUM),
+      );
+    });
+  });
+}

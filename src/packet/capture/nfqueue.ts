@@ -1,0 +1,68 @@
+/** NFQUEUE as a capture: one native call receives a batch, one more settles it. */
+import { type Queue, native } from "../../platform/native.js";
+import { errnoName, OpError, operation } from "../../platform/op-error.js";
+import type { Batch } from "../batch.js";
+import type { Capture, CaptureLosses } from "./capture.js";
+
+export interface QueueSettings {
+  readonly number: number;
+  /** bytes of each packet that the kernel copies to us */
+  readonly copyRange: number;
+  /** packets that the kernel holds for us before it drops */
+  readonly queueLength: number;
+  /** bytes of the socket's receive buffer */
+  readonly socketBuffer: number;
+  /** take packets larger than the MTU in one piece, without software segmentation */
+  readonly gso: boolean;
+}
+
+export class NfqueueCapture implements Capture {
+  private readonly queue: Queue;
+
+  /**
+   * @param wakeFd eventfd that ends a wait, -1 for none
+   * @throws OpError: EPERM without CAP_NET_ADMIN, EBUSY when another process has the queue
+   */
+  constructor(
+    settings: QueueSettings,
+    private readonly wakeFd: number,
+  ) {
+    this.queue = openQueue(settings);
+  }
+
+  receive(batch: Batch, timeoutMs: number): void {
+    const { queue, wakeFd } = this;
+    batch.count = queue.receive(batch.bytes, batch.descriptors, batch.slotBytes, wakeFd, timeoutMs);
+  }
+
+  settle(batch: Batch): void {
+    if (batch.count === 0) return;
+    this.queue.settle(batch.descriptors, batch.verdicts, batch.marks, batch.count);
+  }
+
+  get losses(): CaptureLosses {
+    const { overruns, verdictErrors, malformed } = this.queue;
+    return { overruns, verdictErrors, unreadable: malformed };
+  }
+
+  close(): void {
+    this.queue.close();
+  }
+}
+
+function openQueue(settings: QueueSettings): Queue {
+  const { number, copyRange, queueLength, socketBuffer, gso } = settings;
+  const name = `open NFQUEUE ${number}`;
+  try {
+    return new native.Queue(number, copyRange, queueLength, socketBuffer, gso ? 1 : 0);
+  } catch (cause) {
+    // The kernel answers EBUSY for a queue that is taken, and EPERM both for that and for missing rights.
+    const hint =
+      errnoName(cause) === "EBUSY"
+        ? "another process has this queue; see /proc/net/netfilter/nfnetlink_queue"
+        : "needs CAP_NET_ADMIN and a kernel with NETFILTER_NETLINK_QUEUE";
+    return operation(name, hint, () => {
+      throw cause instanceof Error ? cause : new OpError(name, "", hint);
+    });
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The only importer of the addon. Each class stands for one kernel object and belongs to the thread that
+ * made it; its socket is closed with the object, at the latest when the thread ends.
+ */
+import { createRequire } from "node:module";
+
+/** An eventfd(2): wakes a thread that blocks in {@link Queue.receive}. */
+export interface EventFd {
+  readonly fd: number;
+  signal(): void;
+  clear(): void;
+  close(): void;
+}
+
+/** A packet(7) membership: the interface receives frames sent to `mac` until this is closed. */
+export interface LinkGroup {
+  close(): void;
+}
+
+/** A netlink(7) socket that talks to the kernel only. */
+export interface Netlink {
+  /** Sends `length` bytes as one datagram. Throws an errno error. */
+  send(bytes: Uint8Array, length: number): void;
+  /** Length of the datagram that was read into `bytes`, 0 when none came in time. Throws an errno error. */
+  receive(bytes: Uint8Array, timeoutMs: number): number;
+  close(): void;
+}
+
+/** One NFQUEUE. See native/queue.cc for the words of a descriptor ({@link DESCRIPTOR}). */
+export interface Queue {
+  /**
+   * Waits for packets and reads at most as many as fit. Returns their number, 0 on wake-up or time-out.
+   * Throws an errno error.
+   */
+  receive(
+    bytes: Uint8Array,
+    descriptors: Int32Array,
+    slotBytes: number,
+    wakeFd: number,
+    timeoutMs: number,
+  ): number;
+  /** Sends `count` verdicts (0 drop, 1 accept) with a packet mark each. Throws an errno error. */
+  settle(descriptors: Int32Array, verdicts: Int32Array, marks: Int32Array, count: number): void;
+  /** Times that the socket buffer overflowed (packets were dropped by the kernel). */
+  readonly overruns: number;
+  /** Verdicts that the kernel refused, such as for a packet that it had flushed meanwhile. */
+  readonly verdictErrors: number;
+  /** Kernel messages that did not hold a packet id. */
+  readonly malformed: number;
+  close(): void;
+}
+
+interface Addon {
+  now(): number;
+  nameThread(name: string): void;
+  niceThread(value: number): void;
+  EventFd: new () => EventFd;
+  LinkGroup: new (ifindex: number, mac: Uint8Array) => LinkGroup;
+  Netlink: new (protocol: number, receiveBufferBytes: number) => Netlink;
+  Queue: new (
+    number: number,
+    copyRangeBytes: number,
+    lengthPackets: number,
+    socketBufferBytes: number,
+    gso: 0 | 1,
+  ) => Queue;
+}
+
+/** Words of a packet's descriptor; `STRIDE` words a packet. */
+export const DESCRIPTOR = {
+  ID: 0,
+  ETHERTYPE: 1,
+  MARK: 2,
+  IFINDEX: 3,
+  OFFSET: 4,
+  CAPTURED: 5,
+  LENGTH: 6,
+  HOOK: 7,
+  STRIDE: 8,
+} as const;
+
+/** Most packets that one call of {@link Queue.receive} returns. */
+export const BATCH_MAX = 256;
+
+/** Room in a slot for the netlink headers and attributes before the packet, bytes. */
+export const SLOT_HEADROOM = 256;
+
+export const native: Addon = createRequire(import.meta.url)("../../native/build/shardwall.node");
