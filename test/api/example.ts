@@ -22,7 +22,7 @@ export const STATUS: StatusReport = {
   fit: [],
   epoch: 7,
   incarnation: "00000000000000a2",
-  lease: { valid: true, msLeft: 131.4 },
+  lease: { valid: true, msLeft: 125 },
   buckets: 256,
   range: [[85, 170]],
   ownedBuckets: 86,

@@ -20,7 +20,7 @@ describe("the page of a report", () => {
     ["shardwall_node_state", ['state="active"'], 1],
     ["shardwall_node_state", ['state="draining"'], 0],
     ["shardwall_lease_valid", [], 1],
-    ["shardwall_lease_seconds_left", [], 0.1314],
+    ["shardwall_lease_seconds_left", [], 0.125],
     ["shardwall_worker_restarts_total", ['queue="100"'], 1],
     ["shardwall_peer_up", ['peer="1"'], 1],
     ["shardwall_peer_up", ['peer="3"'], 0],

@@ -11,6 +11,11 @@ const FOREIGN_NFT = `table inet filter {
   chain mangle { type filter hook prerouting priority -150; meta mark set 0x2a; }
 }
 `.replaceAll("accept }", "accept\n}");
+/** Sends a datagram, and gives the neighbours time to find each other. */
+const SEND = `
+const to = process.argv[1];
+const socket = require("node:dgram").createSocket(to.includes(":") ? "udp6" : "udp4");
+socket.send("x", 9, to, () => setTimeout(() => socket.close(), 300));`;
 const LOOSE = "/proc/sys/net/netfilter/nf_conntrack_tcp_loose";
 
 rootOnly("what a node puts into the kernel", () => {
@@ -95,6 +100,26 @@ rootOnly("what a node puts into the kernel", () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(leased()).not.toContain("0x00010000");
     expect(ns.exec("nft", ["list", "set", "ip6", "shardwall_test", "leased"])).not.toContain("0x0001");
+  });
+
+  test.each([
+    ["ARP", "192.168.0.2/24", "192.168.0.5"],
+    ["neighbour discovery", "2001:db8:a::2/64", "2001:db8:a::5"],
+  ])("%s is answered with the cluster MAC", async (_, own, cluster) => {
+    const client = new Namespace();
+    try {
+      ns.exec("ip", ["link", "set", "v1", "netns", client.name]);
+      client.exec("ip", ["link", "set", "v1", "up"]);
+      client.exec("ip", ["address", "add", own, "dev", "v1", "nodad"]);
+      act("install");
+      client.exec("node", ["-e", SEND, cluster]);
+      const known = client.exec("ip", ["neighbour"]);
+      expect(known).toMatch(new RegExp(`${cluster} dev v1 lladdr 01:00:5e:00:01:01`));
+      const sees = ns.exec("ip", ["neighbour", "show", "dev", "v0"]);
+      expect(sees).toContain(own.split("/")[0]);
+    } finally {
+      await client.close();
+    }
   });
 
   test("missing rights and missing interfaces are named", () => {

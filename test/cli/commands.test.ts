@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { StatusReport } from "../../src/api/report.js";
+import { type ApiServer, openApi, Refusal } from "../../src/api/server.js";
+import { ask } from "../../src/cli/client.js";
+import { drain } from "../../src/cli/drain.js";
+import { join as joinCluster } from "../../src/cli/join.js";
+import { ranges } from "../../src/cli/ranges.js";
+import { status } from "../../src/cli/status.js";
+import { STATUS } from "../api/example.js";
+
+/** A node as the commands see it: each look at a drain finds 43 buckets fewer. */
+class FakeNode {
+  report: StatusReport = STATUS;
+  isStuck = false;
+  isRefusing = false;
+
+  status(): StatusReport {
+    const { state, ownedBuckets } = this.report;
+    if (state === "draining" && !this.isStuck) {
+      this.report = { ...this.report, ownedBuckets: Math.max(0, ownedBuckets - 43) };
+    }
+    return this.report;
+  }
+
+  async drain(): Promise<void> {
+    if (this.isRefusing) throw new Refusal("the node is joining");
+    this.report = { ...this.report, state: "draining" };
+  }
+
+  async join(): Promise<void> {
+    this.report = { ...this.report, state: "active", ownedBuckets: 128 };
+  }
+}
+
+let directory = "";
+let socket = "";
+let out = "";
+let err = "";
+let node = new FakeNode();
+let server: ApiServer;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "shardwall-cli-"));
+  socket = join(directory, "node.sock");
+  node = new FakeNode();
+  server = await openApi(socket, node);
+  out = "";
+  err = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    out += text;
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    err += text;
+    return true;
+  });
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await server.close();
+  rmSync(directory, { recursive: true });
+});
+
+describe("asking", () => {
+  test("status and ranges print a table, or the JSON of the node", async () => {
+    await status({ socket });
+    expect(out).toContain("2 of cluster edge");
+    out = "";
+    await status({ socket, json: true });
+    expect(JSON.parse(out)).toEqual(STATUS);
+    out = "";
+    await ranges({ socket });
+    expect(out).toContain("85-170");
+  });
+
+  test("no node: says so, and how to start one", async () => {
+    await server.close();
+    const message = `no node is running on ${socket}; start one: shardwall run -c FILE`;
+    await expect(status({ socket })).rejects.toMatchObject({ exitCode: 1, message });
+  });
+
+  test("something else on the socket", async () => {
+    const other = join(directory, "other.sock");
+    const fake = createServer((peer) => peer.end("HTTP/1.1 200 OK\r\n\r\nhello"));
+    await new Promise<void>((resolve) => fake.listen(other, resolve));
+    await expect(ask(other, "GET", "/v1/status")).rejects.toThrow("is this a shardwall socket?");
+    fake.close();
+  });
+});
+
+describe("changing", () => {
+  test("drain waits until nothing is left, with the progress on stderr", async () => {
+    await drain({ socket, timeout: 10 });
+    expect(err).toBe("drain: draining, 43 buckets left\n");
+    expect(out).toBe("drain: done, draining, 0 buckets left\n");
+  });
+
+  test("join waits for the node's share", async () => {
+    await joinCluster({ socket, timeout: 10, json: true });
+    expect(JSON.parse(out)).toMatchObject({ state: "active", ownedBuckets: 128 });
+  });
+
+  test("a refusal is told as the node says it", async () => {
+    node.isRefusing = true;
+    const refusal = { exitCode: 1, message: "/v1/drain: the node is joining" };
+    await expect(drain({ socket, timeout: 10 })).rejects.toMatchObject(refusal);
+  });
+
+  test("a node that is not done in time: the command fails and says how far it got", async () => {
+    node.isStuck = true;
+    const failing = drain({ socket, timeout: 0.3 });
+    await expect(failing).rejects.toThrow("not done after 0.3 s (draining, 86 buckets left)");
+  });
+});
