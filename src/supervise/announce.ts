@@ -6,6 +6,10 @@
 import { createRequire } from "node:module";
 import { isIPv6 } from "node:net";
 import { addressBytes } from "../config/address.js";
+import type { Config } from "../config/types.js";
+import { readLink } from "../kernel/address.js";
+import type { Logger } from "../platform/log.js";
+import { clusterInterfaces } from "./settings.js";
 
 const MAC_BYTES = 6;
 const ETHERTYPE = { IPV4: 0x0800, ARP: 0x0806, IPV6: 0x86dd } as const;
@@ -99,5 +103,22 @@ export function sendFrames(device: string, frames: readonly Buffer[]): void {
     for (const frame of frames) handle.send(frame, frame.length);
   } finally {
     handle.close();
+  }
+}
+
+/** Tells the neighbours of every cluster address. What cannot be told is logged: caches do time out. */
+export function announceAll(config: Config, log: Logger): void {
+  for (const { name, mac, addresses } of clusterInterfaces(config)) {
+    if (addresses.length === 0) continue;
+    try {
+      const nicMac = readLink(name).mac;
+      sendFrames(
+        name,
+        addresses.map(({ address }) => announcement(nicMac, mac, address)),
+      );
+    } catch (error) {
+      const cause = (error as Error).message;
+      log.warn({ interface: name, cause }, "neighbours were not told the cluster MAC");
+    }
   }
 }

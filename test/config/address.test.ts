@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  addressBytes,
   isHost,
   isMulticast,
   isMulticastMac,
@@ -77,4 +78,16 @@ test.each([
   ["80", null],
 ])("ports %s", (text, expected) => {
   expect(parsePorts(text)).toEqual(expected);
+});
+
+test.each([
+  ["192.168.0.5", "c0a80005"],
+  ["::", "00000000000000000000000000000000"],
+  ["::1", "00000000000000000000000000000001"],
+  ["2001:db8::", "20010db8000000000000000000000000"],
+  ["2001:db8::a:5", "20010db80000000000000000000a0005"],
+  ["1:2:3:4:5:6:7:8", "00010002000300040005000600070008"],
+  ["::ffff:192.0.2.1", "00000000000000000000ffffc0000201"],
+])("%s is the bytes %s", (address, hex) => {
+  expect(Buffer.from(addressBytes(address)).toString("hex")).toBe(hex);
 });

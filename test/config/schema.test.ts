@@ -45,3 +45,11 @@ test("docs/CONFIG.md has the default and the bounds of every number", () => {
     }
   }
 });
+
+test("docs/DEPENDENCIES.md has a line for every package of package.json", () => {
+  const manual = readFileSync(new URL("docs/DEPENDENCIES.md", root), "utf8");
+  const manifest = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
+  const { dependencies, devDependencies, optionalDependencies } = manifest;
+  const names = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies });
+  expect(names.filter((name) => !manual.includes(`| \`${name}\` |`))).toEqual([]);
+});

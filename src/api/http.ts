@@ -1,0 +1,99 @@
+/** A bounded HTTP server: what the API socket and the metrics port have in common. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  API_CONNECTIONS_MAX,
+  API_HEADER_BYTES_MAX,
+  API_REQUEST_BYTES_MAX,
+  API_REQUEST_MS_MAX,
+} from "../config/limits.js";
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly allow?: string;
+}
+
+export type Answerer = (method: string, path: string) => Answer | Promise<Answer>;
+
+/** A JSON answer, one line and a newline, so that it reads well in a terminal too. */
+export function json(status: number, value: unknown, allow?: string): Answer {
+  const answer = { status, type: "application/json", body: `${JSON.stringify(value)}\n` };
+  return allow === undefined ? answer : { ...answer, allow };
+}
+
+/** A server that answers each request with what `answer` says; not yet listening. */
+export function boundedServer(answer: Answerer): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: API_HEADER_BYTES_MAX,
+      headersTimeout: API_REQUEST_MS_MAX,
+      requestTimeout: API_REQUEST_MS_MAX,
+      // Node looks for late requests at this interval; its own default is half a minute.
+      connectionsCheckingInterval: API_REQUEST_MS_MAX / 5,
+      keepAliveTimeout: API_REQUEST_MS_MAX,
+    },
+    (request, response) => void serve(request, response, answer),
+  );
+  server.maxConnections = API_CONNECTIONS_MAX;
+  return server;
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse, answer: Answerer) {
+  response.on("error", () => request.destroy());
+  if (!(await drainBody(request))) {
+    send(response, json(413, { error: `more than ${API_REQUEST_BYTES_MAX} bytes` }), true);
+    return;
+  }
+  const path = (request.url ?? "/").split("?")[0] as string;
+  try {
+    send(response, await answer(request.method ?? "GET", path), false);
+  } catch (error) {
+    send(response, json(500, { error: (error as Error).message }), false);
+  }
+}
+
+/** Reads and forgets the body (no request needs one). False once it is longer than the bound. */
+async function drainBody(request: IncomingMessage): Promise<boolean> {
+  let bytes = 0;
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > API_REQUEST_BYTES_MAX) return false;
+    }
+  } catch {
+    return true; // The client went away: nobody reads the answer either.
+  }
+  return true;
+}
+
+function send(response: ServerResponse, answer: Answer, close: boolean): void {
+  response.writeHead(answer.status, {
+    "content-type": answer.type,
+    "content-length": Buffer.byteLength(answer.body),
+    "cache-control": "no-store",
+    ...(answer.allow === undefined ? {} : { allow: answer.allow }),
+    ...(close ? { connection: "close" } : {}),
+  });
+  response.end(answer.body);
+}
+
+/** Resolves once the server listens, rejects with the error that prevented it. */
+export function listening(server: Server, listen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("listening", () => {
+      server.off("error", reject);
+      resolve();
+    });
+    listen();
+  });
+}
+
+/** Stops listening and ends open connections. */
+export function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,147 @@
+/** The JSON of the API: what `GET /v1/status`, `/v1/nodes` and `/v1/ranges` answer. */
+
+/** First and last bucket of a run, both included. */
+export type Run = readonly [first: number, last: number];
+
+export type NodeState = "joining" | "syncing" | "active" | "draining" | "dead";
+
+/** One link as heard from a peer. */
+export interface LinkReport {
+  /** Position in the configuration's `links`. */
+  readonly link: number;
+  readonly interface: string;
+  /** Milliseconds since the last heartbeat; null if there never was one. */
+  readonly ageMs: number | null;
+  /** Datagrams accepted from this peer on this link. */
+  readonly received: number;
+}
+
+export interface PeerReport {
+  readonly node: number;
+  readonly state: NodeState;
+  /** 64-bit number in hex: JSON numbers end at 2^53. */
+  readonly incarnation: string;
+  readonly epoch: number;
+  readonly range: readonly Run[];
+  readonly links: readonly LinkReport[];
+  /** Where its last datagram came from. */
+  readonly address: string;
+}
+
+export interface WorkerReport {
+  /** Queue number. */
+  readonly queue: number;
+  readonly seen: number;
+  readonly restarts: number;
+  /** Milliseconds without a sign of life, 0 while the worker is healthy. */
+  readonly stalledMs: number;
+}
+
+/** Packets the kernel dropped on its own, by cause. */
+export interface KernelDrops {
+  /** The queue was full. */
+  readonly queueDropped: number;
+  /** Our socket's receive buffer was full. */
+  readonly socketDropped: number;
+  /** Connection tracking called it INVALID. */
+  readonly invalid: number;
+  /** Its bucket was not in the kernel's leased set. */
+  readonly expiredLease: number;
+  /** It reached the end of our chains without a bucket. */
+  readonly undecided: number;
+}
+
+export interface PacketReport {
+  readonly seen: number;
+  readonly perSecond: number;
+  readonly accepted: number;
+  readonly dropped: number;
+  /** `seen` is the sum of these. */
+  readonly byReason: Readonly<Record<string, number>>;
+  readonly kernel: KernelDrops;
+}
+
+export interface StatusReport {
+  readonly node: number;
+  readonly cluster: string;
+  readonly version: string;
+  readonly state: NodeState;
+  /** Why the node is unfit to serve; empty when it is fit. */
+  readonly fit: readonly string[];
+  readonly epoch: number;
+  /** 64-bit number in hex. */
+  readonly incarnation: string;
+  readonly lease: { readonly valid: boolean; readonly msLeft: number };
+  readonly buckets: number;
+  readonly range: readonly Run[];
+  readonly ownedBuckets: number;
+  /** Ids of the nodes believed alive and in sync. */
+  readonly view: readonly number[];
+  readonly packets: PacketReport;
+  readonly workers: readonly WorkerReport[];
+  readonly peers: readonly PeerReport[];
+  /** Datagrams by outcome: accepted, sent, and each way to be refused. */
+  readonly transport: Readonly<Record<string, number>>;
+  readonly isolation: string;
+  readonly uptimeMs: number;
+}
+
+export interface NodeReport {
+  readonly node: number;
+  readonly self: boolean;
+  readonly state: NodeState;
+  readonly inView: boolean;
+  readonly incarnation: string;
+  readonly epoch: number;
+  readonly ownedBuckets: number;
+  /** Empty for the node that answers. */
+  readonly links: readonly LinkReport[];
+  /** Null for the node that answers. */
+  readonly address: string | null;
+}
+
+export interface RangesReport {
+  readonly buckets: number;
+  readonly epoch: number;
+  readonly ranges: readonly { readonly node: number; readonly range: readonly Run[] }[];
+  /** Buckets nobody claims. */
+  readonly unowned: number;
+  /** Buckets claimed more than once: normal for a moment during a planned move. */
+  readonly overlapping: number;
+}
+
+/** Number of buckets in a range. */
+export function bucketsIn(range: readonly Run[]): number {
+  return range.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+}
+
+/** All nodes this node knows, itself included, by id. */
+export function nodesOf(status: StatusReport): NodeReport[] {
+  const { node, state, incarnation, epoch, range } = status;
+  const self = { node, state, incarnation, epoch, range, links: [], address: null };
+  return [self, ...status.peers]
+    .map(({ range: owned, ...each }) => ({
+      ...each,
+      self: each.node === node,
+      inView: status.view.includes(each.node),
+      ownedBuckets: bucketsIn(owned),
+    }))
+    .sort((a, b) => a.node - b.node);
+}
+
+/** Who claims what, as far as this node knows; the dead claim nothing. */
+export function rangesOf(status: StatusReport): RangesReport {
+  const { node, state, range, buckets, epoch } = status;
+  const ranges = [{ node, state, range }, ...status.peers]
+    .filter((each) => each.state !== "dead" && each.range.length > 0)
+    .map((each) => ({ node: each.node, range: each.range }))
+    .sort((a, b) => a.node - b.node);
+  const owners = new Uint16Array(buckets);
+  for (const run of ranges.flatMap((each) => each.range)) {
+    for (let bucket = run[0]; bucket <= Math.min(run[1], buckets - 1); bucket++) {
+      owners[bucket] = (owners[bucket] as number) + 1;
+    }
+  }
+  const unowned = owners.filter((count) => count === 0).length;
+  return { buckets, epoch, ranges, unowned, overlapping: owners.filter((n) => n > 1).length };
+}

@@ -1,0 +1,139 @@
+/**
+ * The API on a unix socket. Reading is GET, changing is POST; who may connect is the file system's
+ * decision: the socket is 0600 from the moment it exists, in a directory made 0700.
+ */
+import { lstatSync, mkdirSync, statSync, unlinkSync } from "node:fs";
+import type { Server } from "node:http";
+import { connect } from "node:net";
+import { dirname } from "node:path";
+import { type Answer, boundedServer, closed, json, listening } from "./http.js";
+import { nodesOf, rangesOf, type StatusReport } from "./report.js";
+
+/** A verb that the node refuses in its present state: answered with 409 and the message. */
+export class Refusal extends Error {}
+
+/** The socket cannot be made; `exitCode` as the command that wanted it exits. */
+export class SocketError extends Error {
+  readonly exitCode: 1 | 3;
+
+  constructor(path: string, message: string, exitCode: 1 | 3 = 1) {
+    super(`${path}: ${message}`);
+    this.name = "SocketError";
+    this.exitCode = exitCode;
+  }
+}
+
+export interface ApiHandlers {
+  status(): StatusReport;
+  /** Resolves once the node has begun to drain. Rejects with `Refusal` where it cannot. */
+  drain(): Promise<void>;
+  /** Resolves once the node has begun to join. Rejects with `Refusal` where it cannot. */
+  join(): Promise<void>;
+}
+
+export interface ApiServer {
+  readonly path: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the socket and answers on it. Called on the main thread: only there has a process a umask.
+ * @throws SocketError where another node answers on it, or the path cannot be used
+ */
+export async function openApi(path: string, handlers: ApiHandlers): Promise<ApiServer> {
+  const server = boundedServer((method, target) => route(handlers, method, target));
+  prepareDirectory(dirname(path));
+  try {
+    await listenPrivately(server, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw socketError(path, error);
+    await removeStale(path);
+    await listenPrivately(server, path).catch((again) => {
+      throw socketError(path, again);
+    });
+  }
+  return { path, close: () => closed(server) };
+}
+
+function listenPrivately(server: Server, path: string): Promise<void> {
+  return listening(server, () => {
+    // bind() happens inside listen(), before it returns: no moment at which others may connect.
+    const before = process.umask(0o177);
+    try {
+      server.listen(path);
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+function prepareDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const mode = statSync(directory).mode;
+    // In a directory others write to, they could put their own socket in place of ours.
+    if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0) {
+      throw new SocketError(directory, `others may write to it; fix: chmod go-w ${directory}`, 3);
+    }
+  } catch (error) {
+    if (error instanceof SocketError) throw error;
+    throw socketError(directory, error);
+  }
+}
+
+/** Removes the socket a dead process left; refuses where somebody still answers. */
+async function removeStale(path: string): Promise<void> {
+  if (!lstatSync(path).isSocket()) throw new SocketError(path, "exists and is not a socket");
+  if (await answers(path)) {
+    throw new SocketError(path, "another node runs on this socket; stop it, or set api.socket");
+  }
+  unlinkSync(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // EAGAIN is a full backlog: somebody listens. Only ECONNREFUSED says that nobody does.
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "ECONNREFUSED"));
+  });
+}
+
+function socketError(path: string, error: unknown): SocketError {
+  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  const denied = code === "EACCES" || code === "EPERM" || code === "EROFS";
+  const fix = denied ? "; run as root, or set api.socket to a path you own" : "";
+  return new SocketError(path, `cannot be made (${code})${fix}`, denied ? 3 : 1);
+}
+
+type Route = { readonly method: "GET" | "POST"; answer(handlers: ApiHandlers): unknown };
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  "/v1/status": { method: "GET", answer: (handlers) => handlers.status() },
+  "/v1/nodes": { method: "GET", answer: (handlers) => nodesOf(handlers.status()) },
+  "/v1/ranges": { method: "GET", answer: (handlers) => rangesOf(handlers.status()) },
+  "/v1/drain": { method: "POST", answer: (handlers) => begun(handlers.drain()) },
+  "/v1/join": { method: "POST", answer: (handlers) => begun(handlers.join()) },
+};
+
+async function begun(verb: Promise<void>): Promise<unknown> {
+  await verb;
+  return { begun: true };
+}
+
+async function route(handlers: ApiHandlers, method: string, path: string): Promise<Answer> {
+  const found = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
+  if (found === undefined) return json(404, { error: "no such path", paths: Object.keys(ROUTES) });
+  if (found.method !== method) {
+    return json(405, { error: `${found.method} only` }, found.method);
+  }
+  try {
+    return json(200, await found.answer(handlers));
+  } catch (error) {
+    if (error instanceof Refusal) return json(409, { error: error.message });
+    throw error;
+  }
+}

@@ -1,0 +1,72 @@
+/** The commands' way to a running node: HTTP with JSON over its unix socket. */
+import { type IncomingMessage, request } from "node:http";
+import { API_ANSWER_BYTES_MAX } from "../config/limits.js";
+import { CliError } from "./error.js";
+
+export const DEFAULT_SOCKET = "/run/shardwall/shardwall.sock";
+
+/** Milliseconds until an unanswered request fails: a node answers from memory, in a few. */
+const ANSWER_MS_MAX = 5000;
+
+/** What the commands that talk to a node have in common. */
+export interface ClientOptions {
+  readonly socket: string;
+  readonly json?: boolean;
+}
+
+/**
+ * One request to the node behind `socket`.
+ * @returns the parsed JSON of its answer
+ * @throws CliError with exit code 1 where no node answers or it refuses, 3 where we may not ask
+ */
+export async function ask<T>(socket: string, method: "GET" | "POST", path: string): Promise<T> {
+  const { status, body } = await exchange(socket, method, path);
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body);
+  } catch {
+    throw new CliError(`${socket}: the answer is not JSON; is this a shardwall socket?`, 1);
+  }
+  if (status === 200) return answer as T;
+  const error = (answer as { error?: unknown } | null)?.error;
+  throw new CliError(`${path}: ${typeof error === "string" ? error : `status ${status}`}`, 1);
+}
+
+function exchange(socketPath: string, method: string, path: string) {
+  return new Promise<{ status: number; body: string }>((resolve, reject) => {
+    const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+    const call = request({ socketPath, method, path, signal, agent: false }, (response) => {
+      collect(response).then(
+        (body) => resolve({ status: response.statusCode ?? 0, body }),
+        (error) => reject(unreachable(socketPath, error)),
+      );
+    });
+    call.on("error", (error) => reject(unreachable(socketPath, error)));
+    call.end();
+  });
+}
+
+async function collect(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > API_ANSWER_BYTES_MAX) throw new Error("the answer is too long");
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function unreachable(socket: string, error: Error): CliError {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  if (code === "ENOENT" || code === "ECONNREFUSED") {
+    return new CliError(`no node is running on ${socket}; start one: shardwall run -c FILE`, 1);
+  }
+  if (code === "EACCES" || code === "EPERM") {
+    return new CliError(`${socket} belongs to another user; ask as root`, 3);
+  }
+  if (error.name === "AbortError" || code === "ABORT_ERR") {
+    return new CliError(`the node on ${socket} does not answer within ${ANSWER_MS_MAX} ms`, 1);
+  }
+  return new CliError(`${socket}: ${error.message}`, 1);
+}

@@ -1,0 +1,91 @@
+/** `shardwall status`: what this node is, owns and does. */
+import type { PeerReport, StatusReport } from "../api/report.js";
+import { ask, type ClientOptions } from "./client.js";
+import { durationText, fields, print, rangeText, shareText, table } from "./output.js";
+
+export async function status(options: ClientOptions): Promise<void> {
+  const report = await ask<StatusReport>(options.socket, "GET", "/v1/status");
+  print(options.json ? JSON.stringify(report) : statusText(report));
+}
+
+/** The report for people. */
+export function statusText(report: StatusReport): string {
+  const parts = [nodeText(report), reasonText(report), kernelText(report)];
+  if (report.workers.length > 0) parts.push(workerText(report));
+  parts.push(report.peers.length === 0 ? "no peers heard" : peerText(report.peers));
+  const datagrams = datagramText(report);
+  if (datagrams !== "") parts.push(datagrams);
+  return parts.join("\n\n");
+}
+
+function nodeText(report: StatusReport): string {
+  const { lease, packets } = report;
+  const left = `valid, ${Math.round(lease.msLeft)} ms left`;
+  const unfit = report.fit.length === 0 ? "" : ` (unfit: ${report.fit.join(", ")})`;
+  return fields([
+    ["node", `${report.node} of cluster ${report.cluster}, shardwall ${report.version}`],
+    ["state", `${report.state}${unfit}, up ${durationText(report.uptimeMs)}`],
+    ["range", `${rangeText(report.range)} (${report.ownedBuckets} of ${report.buckets} buckets)`],
+    ["lease", lease.valid ? left : "not valid: nothing is accepted"],
+    ["view", `${report.view.join(" ") || "empty"} (epoch ${report.epoch})`],
+    ["alone", report.isolation],
+    ["packets", `${packets.seen} seen, ${packets.perSecond.toFixed(1)}/s`],
+    ["accepted", shareText(packets.accepted, packets.seen)],
+    ["dropped", shareText(packets.dropped, packets.seen)],
+  ]);
+}
+
+function reasonText(report: StatusReport): string {
+  const rows = Object.entries(report.packets.byReason)
+    .filter(([, count]) => count > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, count]) => [reason, count]);
+  return rows.length === 0 ? "no verdicts yet" : table(["REASON", "PACKETS"], rows);
+}
+
+function kernelText(report: StatusReport): string {
+  const { kernel } = report.packets;
+  return table(
+    ["KERNEL DROPS", "PACKETS"],
+    [
+      ["queue full", kernel.queueDropped],
+      ["socket buffer full", kernel.socketDropped],
+      ["invalid", kernel.invalid],
+      ["not in the leased range", kernel.expiredLease],
+      ["undecided", kernel.undecided],
+    ],
+  );
+}
+
+function workerText(report: StatusReport): string {
+  const rows = report.workers.map((worker) => [
+    worker.queue,
+    worker.seen,
+    worker.restarts,
+    worker.stalledMs > 0 ? durationText(worker.stalledMs) : "-",
+  ]);
+  return table(["QUEUE", "SEEN", "RESTARTS", "STALLED"], rows);
+}
+
+function peerText(peers: readonly PeerReport[]): string {
+  const rows = peers.map((peer) => [
+    peer.node,
+    peer.state,
+    rangeText(peer.range),
+    peer.links.map(({ interface: name, ageMs }) => `${name}:${ageText(ageMs)}`).join(" "),
+    peer.address,
+  ]);
+  return table(["PEER", "STATE", "RANGE", "LAST HEARTBEAT", "ADDRESS"], rows);
+}
+
+/** The age of a heartbeat, or `never`. */
+export function ageText(ageMs: number | null): string {
+  return ageMs === null ? "never" : durationText(ageMs);
+}
+
+function datagramText(report: StatusReport): string {
+  const rows = Object.entries(report.transport)
+    .filter(([, count]) => count > 0)
+    .map(([outcome, count]) => [outcome, count]);
+  return rows.length === 0 ? "" : table(["DATAGRAMS", "COUNT"], rows);
+}

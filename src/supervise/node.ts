@@ -1,0 +1,232 @@
+/**
+ * A running node: starts the parts in the one order that is safe, watches them, and takes them down again.
+ *
+ *     start   socket (one node per socket) -> queues -> rules -> control thread
+ *     stop    drain -> control thread (LEAVE) -> rules -> queues -> socket
+ *
+ * While only half of it stands, the kernel drops: a queue without rules gets nothing, rules without a lease
+ * accept nothing.
+ */
+import { once } from "node:events";
+import { dirname } from "node:path";
+import { openMetrics } from "../api/metrics.js";
+import type { StatusReport } from "../api/report.js";
+import { type ApiServer, openApi, Refusal } from "../api/server.js";
+import type { ClusterEvent } from "../cluster/output.js";
+import { clusterSecret, seedOf } from "../config/secret.js";
+import type { Config } from "../config/types.js";
+import { Installation } from "../kernel/install.js";
+import { readSysctl } from "../kernel/sysctl.js";
+import { bootMs } from "../platform/clock.js";
+import type { Logger } from "../platform/log.js";
+import { allocateShared, type SharedBuffer, SharedState } from "../state/layout.js";
+import { announceAll } from "./announce.js";
+import { Control } from "./control.js";
+import { unfitReasons } from "./fitness.js";
+import { PacketWorkers } from "./packet-workers.js";
+import { GatewayProbe } from "./probe.js";
+import { Reporter } from "./reporter.js";
+import { controlData, installSettings } from "./settings.js";
+
+const ALIVE_MS = 50;
+const FITNESS_MS = 100;
+const SNAPSHOT_MS = 100;
+const REPAIR_MS = 1000;
+const PROBE_MS = 500;
+/** A gateway counts as reachable when it answered within this time. */
+const PROBE_WINDOW_MS = 1600;
+const CONTROL_STOP_MS = 1000;
+/** A stop that cannot hand everything over in this time goes on without. */
+const DRAIN_MS = 3000;
+
+export class RunningNode {
+  private readonly state: SharedState;
+  private readonly shared: SharedBuffer;
+  private readonly installation: Installation;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private api: ApiServer | undefined;
+  private metrics: { close(): Promise<void> } | undefined;
+  private workers: PacketWorkers | undefined;
+  private control: Control | undefined;
+  private reporter: Reporter | undefined;
+  private probe: GatewayProbe | undefined;
+  private unfit: readonly string[] = [];
+  private isAnnounced = false;
+
+  private constructor(
+    private readonly config: Config,
+    private readonly log: Logger,
+    /** Called when the node cannot go on; the process then stops it and exits with 1. */
+    private readonly onFatal: (message: string) => void,
+  ) {
+    const { cluster, dataplane, api } = config;
+    this.shared = allocateShared(cluster.buckets, dataplane.queues);
+    this.state = new SharedState(this.shared);
+    const directory = dirname(api.socket);
+    this.installation = new Installation(installSettings(config, directory));
+  }
+
+  /** @throws OpError, SocketError, ConfigError; whatever had been started is stopped again */
+  static async start(
+    config: Config,
+    log: Logger,
+    onFatal: (message: string) => void,
+  ): Promise<RunningNode> {
+    const node = new RunningNode(config, log, onFatal);
+    try {
+      await node.startAll();
+    } catch (error) {
+      await node.takeDown("drop").catch((second) => log.error({ err: second }, "clean-up failed"));
+      throw error;
+    }
+    return node;
+  }
+
+  /** Hands the range over, says good-bye and removes everything. `hurry` skips the handover. */
+  async stop(hurry: AbortSignal): Promise<void> {
+    if (!hurry.aborted && this.control !== undefined) {
+      const drained = this.control.drained();
+      this.control.tell({ kind: "drain" });
+      const isDone = await Promise.race([
+        drained.then(() => true),
+        after(DRAIN_MS, false),
+        once(hurry, "abort").then(() => false),
+      ]);
+      if (!isDone) this.log.warn("stopping before everything was handed over");
+    }
+    await this.takeDown(this.config.dataplane.onExit);
+  }
+
+  status(): StatusReport {
+    if (this.reporter === undefined) throw new Refusal("the node is still starting");
+    return this.reporter.status();
+  }
+
+  private async startAll(): Promise<void> {
+    const { config, log } = this;
+    const secret = clusterSecret(config);
+    const seed = seedOf(config, secret);
+    this.api = await openApi(config.api.socket, {
+      status: () => this.status(),
+      drain: async () => this.request("drain"),
+      join: async () => this.request("join"),
+    });
+    const { shared, state } = this;
+    this.workers = await PacketWorkers.start({ config, seed, shared, state, log });
+    this.installation.install();
+    for (const warning of this.installation.warnings) log.warn(warning);
+    this.warnOfForwarding();
+    if (config.membership.probes.length > 0) this.startProbe();
+    this.unfit = unfitReasons(config);
+    this.state.markMainAlive(bootMs());
+    this.control = this.startControl(secret, seed);
+    this.control.tell({ kind: "fit", reasons: this.unfit });
+    const { workers, control } = this;
+    this.reporter = new Reporter({ config, state, workers, control, unfit: () => this.unfit });
+    await this.reporter.refresh();
+    if (config.api.metrics !== null) {
+      this.metrics = await openMetrics(config.api.metrics, () => this.status());
+    }
+    this.startTimers();
+    log.info({ table: installSettings(config, "").table }, "node started");
+  }
+
+  private startControl(secret: Uint8Array, seed: number): Control {
+    return new Control(controlData(this.config, secret, seed, this.shared), {
+      onEvent: (event) => this.onEvent(event),
+      onRulesLost: (message) => this.repair(message),
+      onFatal: (message) => this.onFatal(message),
+    });
+  }
+
+  private startTimers(): void {
+    this.every(ALIVE_MS, () => this.state.markMainAlive(bootMs()));
+    this.every(FITNESS_MS, () => this.checkFitness());
+    this.every(REPAIR_MS, () => this.repairDamage());
+    this.every(SNAPSHOT_MS, () => void this.reporter?.refresh());
+  }
+
+  private every(intervalMs: number, action: () => void): void {
+    this.timers.push(setInterval(action, intervalMs));
+  }
+
+  private startProbe(): void {
+    const { membership, node } = this.config;
+    this.probe = new GatewayProbe(membership.probes, (process.pid ^ (node << 8)) & 0xffff);
+    this.probe.send();
+    this.every(PROBE_MS, () => this.probe?.send());
+  }
+
+  private checkFitness(): void {
+    const reasons = unfitReasons(this.config);
+    const isReachable = this.probe?.isReachable(PROBE_WINDOW_MS) ?? true;
+    if (this.probe !== undefined) this.control?.tell({ kind: "probe", ok: isReachable });
+    if (!isReachable) reasons.push(`no gateway answers: ${this.config.membership.probes.join(", ")}`);
+    if (reasons.join() === this.unfit.join()) return;
+    this.unfit = reasons;
+    this.log.warn({ reasons }, reasons.length > 0 ? "not fit to serve" : "fit to serve again");
+    this.control?.tell({ kind: "fit", reasons });
+  }
+
+  /** An interface that came back, or an address that somebody removed, is put right again. */
+  private repairDamage(): void {
+    if (this.unfit.length === 0) return;
+    const damage = this.installation.damage();
+    if (damage !== null) this.repair(damage);
+  }
+
+  /** Somebody flushed our rules, or an interface came back without its address: say it all anew. */
+  private repair(cause: string): void {
+    this.log.warn({ cause }, "repairing rules and addresses");
+    try {
+      this.installation.install();
+    } catch (error) {
+      this.log.error({ err: error }, "the repair failed");
+    }
+  }
+
+  private onEvent(event: ClusterEvent): void {
+    const { name, ...details } = event;
+    this.log.info({ event: name, ...plain(details) }, name);
+    if (event.name !== "claim" || this.isAnnounced) return;
+    this.isAnnounced = true;
+    announceAll(this.config, this.log);
+  }
+
+  private async request(verb: "drain" | "join"): Promise<void> {
+    if (this.control === undefined) throw new Refusal("the node is still starting");
+    this.control.tell({ kind: verb });
+  }
+
+  private warnOfForwarding(): void {
+    if (this.config.interfaces.length < 2) return;
+    if (readSysctl("net.ipv4.ip_forward") === "0") {
+      this.log.warn("net.ipv4.ip_forward is 0: packets to others will not be forwarded");
+    }
+  }
+
+  private async takeDown(onExit: "drop" | "accept"): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    await this.control?.stop(CONTROL_STOP_MS);
+    if (onExit === "accept") this.installation.leaveForwarding();
+    else this.installation.remove();
+    await this.workers?.stop();
+    this.probe?.close();
+    await this.metrics?.close();
+    await this.api?.close();
+  }
+}
+
+function after<T>(delayMs: number, value: T): Promise<T> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs, value).unref());
+}
+
+/** 64-bit numbers as hex: log lines are JSON. */
+function plain(details: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(details).map(([key, value]) => [
+      key,
+      typeof value === "bigint" ? value.toString(16) : value,
+    ]),
+  );
+}

@@ -1,0 +1,153 @@
+/** Collects what `status` shows from the threads, the shared counters and the kernel. */
+import { readFileSync } from "node:fs";
+import type { PacketReport, PeerReport, StatusReport, WorkerReport } from "../api/report.js";
+import type { ControlSnapshot } from "../cluster/thread.js";
+import type { Config } from "../config/types.js";
+import { type RuleDrops, readQueueDrops, readRuleDrops } from "../kernel/drops.js";
+import { bootMs } from "../platform/clock.js";
+import { EXTRA } from "../state/counters.js";
+import type { SharedState } from "../state/layout.js";
+import { leaseLeft } from "../state/lease-word.js";
+import { accepts, REASONS } from "../state/reason.js";
+import type { Control } from "./control.js";
+import type { PacketWorkers } from "./packet-workers.js";
+import { tableName } from "./settings.js";
+
+/** Milliseconds over which packets per second are measured. */
+const RATE_MS = 1000;
+/** Milliseconds between two reads of the rules' counters: each read is a run of `nft`. */
+const RULES_MS = 1000;
+/** Silence up to here is what a waiting worker shows; more is a stall. */
+const WORKER_SILENCE_MS = 60;
+
+export interface ReporterParts {
+  readonly config: Config;
+  readonly state: SharedState;
+  readonly workers: PacketWorkers;
+  readonly control: Control;
+  readonly unfit: () => readonly string[];
+}
+
+const packageFile = new URL("../../package.json", import.meta.url);
+const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { version: string };
+const hex = (value: bigint) => value.toString(16).padStart(16, "0");
+
+export class Reporter {
+  private readonly startedMs = bootMs();
+  private snapshot: ControlSnapshot | null = null;
+  private rules: RuleDrops = { invalid: 0, undecided: 0, not_leased: 0 };
+  private rulesReadMs = Number.NEGATIVE_INFINITY;
+  private rateFrom = { atMs: this.startedMs, seen: 0 };
+  private perSecond = 0;
+
+  constructor(private readonly parts: ReporterParts) {}
+
+  /** Fetches what takes time, so that {@link status} need not wait. */
+  async refresh(): Promise<void> {
+    this.snapshot = await this.parts.control.snapshot();
+    this.measureRate(bootMs());
+    await this.readRules(bootMs());
+  }
+
+  status(): StatusReport {
+    const { config, state, unfit } = this.parts;
+    const snapshot = this.snapshot as ControlSnapshot;
+    const left = leaseLeft(state.words, state.leaseAt, bootMs());
+    return {
+      node: config.node,
+      cluster: config.cluster.name,
+      version,
+      state: snapshot.state,
+      fit: [...unfit(), ...(snapshot.halted === "" ? [] : [snapshot.halted])],
+      epoch: snapshot.epoch,
+      incarnation: hex(snapshot.incarnation),
+      lease: { valid: left > 0, msLeft: Math.max(0, Math.round(left)) },
+      buckets: config.cluster.buckets,
+      range: snapshot.runs,
+      ownedBuckets: snapshot.ownedBuckets,
+      view: snapshot.view,
+      packets: this.packets(),
+      workers: this.workers(),
+      peers: this.peers(snapshot),
+      transport: transportCounters(snapshot),
+      isolation: config.membership.isolation,
+      uptimeMs: Math.round(bootMs() - this.startedMs),
+    };
+  }
+
+  private counters(): Float64Array[] {
+    const { state } = this.parts;
+    return Array.from({ length: state.workers }, (_, worker) => state.counters(worker).read());
+  }
+
+  private packets(): PacketReport {
+    const { config } = this.parts;
+    const all = this.counters();
+    const sum = (index: number) =>
+      all.reduce((total, counters) => total + (counters[index] as number), 0);
+    const byReason = Object.fromEntries(REASONS.map(({ name }, index) => [name, sum(index)]));
+    const accepted = REASONS.reduce((n, _, index) => n + (accepts(index) ? sum(index) : 0), 0);
+    const seen = sum(EXTRA.SEEN);
+    const { firstQueue, queues } = config.dataplane;
+    const drops = readQueueDrops(firstQueue, queues);
+    const { invalid, undecided, not_leased: expiredLease } = this.rules;
+    const kernel = { ...drops, invalid, expiredLease, undecided };
+    const dropped = seen - accepted;
+    return { seen, perSecond: this.perSecond, accepted, dropped, byReason, kernel };
+  }
+
+  private workers(): WorkerReport[] {
+    const { state, workers, config } = this.parts;
+    return this.counters().map((counters, index) => {
+      const silence = state.workerSilenceMs(index, bootMs());
+      return {
+        queue: config.dataplane.firstQueue + index,
+        seen: counters[EXTRA.SEEN] as number,
+        restarts: workers.restarts(index),
+        stalledMs: silence > WORKER_SILENCE_MS ? silence : 0,
+      };
+    });
+  }
+
+  private peers(snapshot: ControlSnapshot): PeerReport[] {
+    const { links } = this.parts.config;
+    return snapshot.peers.map((peer) => ({
+      node: peer.node,
+      state: peer.state,
+      incarnation: hex(peer.incarnation),
+      epoch: peer.epoch,
+      range: peer.runs,
+      links: peer.links.map(({ ageMs, received }, link) => ({
+        link,
+        interface: links[link]?.interface ?? "?",
+        ageMs: ageMs === null ? null : Math.round(ageMs),
+        received,
+      })),
+      address: peer.links.find((link) => link.address !== "")?.address ?? "",
+    }));
+  }
+
+  private measureRate(now: number): void {
+    const { atMs, seen } = this.rateFrom;
+    if (now - atMs < RATE_MS) return;
+    const total = this.counters().reduce((sum, c) => sum + (c[EXTRA.SEEN] as number), 0);
+    this.perSecond = Math.round(((total - seen) * 1000) / (now - atMs));
+    this.rateFrom = { atMs: now, seen: total };
+  }
+
+  private async readRules(now: number): Promise<void> {
+    if (now - this.rulesReadMs < RULES_MS) return;
+    this.rulesReadMs = now;
+    try {
+      this.rules = await readRuleDrops(tableName(this.parts.config.cluster.name));
+    } catch {
+      // The rules are gone or nft is busy: the last figures stand, control reports lost rules.
+    }
+  }
+}
+
+function transportCounters(snapshot: ControlSnapshot): Record<string, number> {
+  const sent = snapshot.sent.reduce((sum, count) => sum + count, 0);
+  const errors = Object.entries(snapshot.socketErrors).map(([code, count]) => [`socket${code}`, count]);
+  return { sent, ...snapshot.refused, ...Object.fromEntries(errors) };
+}

@@ -1,0 +1,74 @@
+/** From the configuration to what each part needs to know. */
+import { join } from "node:path";
+import { clusterSettings, configDigest } from "../cluster/settings.js";
+import type { ControlThreadData } from "../cluster/thread.js";
+import type { Config, InterfaceConfig } from "../config/types.js";
+import type { InstallSettings } from "../kernel/install.js";
+import type { SharedBuffer } from "../state/layout.js";
+
+/** The main thread only watches; a pause of it harms nobody for this long. Milliseconds. */
+const MAIN_STALL_MS_MIN = 1000;
+
+/** nft table of a cluster: its name with everything else than letters and digits replaced. */
+export function tableName(cluster: string): string {
+  return `shardwall_${cluster.replace(/[^A-Za-z0-9]/g, "_")}`;
+}
+
+/** An interface whose packets are the cluster's: it has a cluster MAC. */
+export type ClusterInterface = InterfaceConfig & { readonly mac: string };
+
+export function clusterInterfaces(config: Config): ClusterInterface[] {
+  return config.interfaces.filter((link): link is ClusterInterface => link.mac !== null);
+}
+
+/** @param directory of the record file */
+export function installSettings(config: Config, directory: string): InstallSettings {
+  const { dataplane, cluster } = config;
+  const table = tableName(cluster.name);
+  return {
+    table,
+    interfaces: clusterInterfaces(config).map(({ name, mac, addresses }) => ({
+      name,
+      mac,
+      addresses: addresses.map(({ address, length }) => `${address}/${length}`),
+    })),
+    links: config.links.map((link) => ({ interface: link.interface, port: link.port })),
+    markMask: dataplane.markMask,
+    firstQueue: dataplane.firstQueue,
+    queues: dataplane.queues,
+    strictTcp: dataplane.strictTcp,
+    recordFile: join(directory, `${table}.node${config.node}.json`),
+  };
+}
+
+/** A worker that stands still for half the failure time is noticed before the peers could notice it. */
+export function controlData(
+  config: Config,
+  secret: Uint8Array,
+  seed: number,
+  shared: SharedBuffer,
+): ControlThreadData {
+  const { cluster, timing, membership, dataplane } = config;
+  const { mode } = cluster.hash;
+  return {
+    settings: clusterSettings({
+      id: config.node,
+      name: cluster.name,
+      secret,
+      links: config.links.length,
+      buckets: cluster.buckets,
+      heartbeatMs: timing.heartbeatMs,
+      failureMs: timing.failureMs,
+      leaseMs: timing.leaseMs,
+      isolation: membership.isolation,
+      size: membership.size ?? 1,
+      configDigest: configDigest([cluster.buckets, mode, seed, timing.failureMs]),
+    }),
+    links: config.links,
+    shared,
+    table: tableName(cluster.name),
+    markMask: dataplane.markMask,
+    workerStallMs: timing.failureMs / 2,
+    mainStallMs: Math.max(MAIN_STALL_MS_MIN, timing.failureMs),
+  };
+}
