@@ -1,4 +1,5 @@
-// Registration, and the checks of guard.h. There is no state here: an environment (a thread) owns its objects.
+// Registration, and the checks of guard.h. There is no state here: an environment (a thread) owns
+// its objects.
 #include <cerrno>
 #include <cstdio>
 #include <cstring>

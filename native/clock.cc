@@ -1,4 +1,5 @@
-// Functions of the calling thread: the clock that also counts suspended time, its name, its nice value.
+// Functions of the calling thread: the clock that also counts suspended time, its name, its nice
+// value.
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -14,7 +15,8 @@ namespace shardwall {
 
 namespace {
 
-// now(): milliseconds of CLOCK_BOOTTIME, with fraction. A machine that slept finds its lease expired.
+// now(): milliseconds of CLOCK_BOOTTIME, with fraction. A machine that slept finds its lease
+// expired.
 napi_value Now(napi_env env, napi_callback_info) {
   timespec time;
   clock_gettime(CLOCK_BOOTTIME, &time);

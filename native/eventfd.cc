@@ -1,4 +1,5 @@
-// EventFd: wakes a thread that is blocked in Queue.receive. Made by one thread, its number is given to others.
+// EventFd: wakes a thread that is blocked in Queue.receive. Made by one thread, its number is given
+// to others.
 #include <sys/eventfd.h>
 #include <unistd.h>
 

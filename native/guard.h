@@ -1,5 +1,7 @@
-// The border between JavaScript and C++: every argument is checked here, once, before a system call.
-// A failed check leaves a pending JavaScript exception and returns false or nullptr; callers return.
+// The border between JavaScript and C++: every argument is checked here, once, before a system
+// call.
+// A failed check leaves a pending JavaScript exception and returns false or nullptr; callers
+// return.
 #pragma once
 
 #include <node_api.h>
@@ -36,7 +38,8 @@ struct Call {
   bool String(size_t index, const char* name, char* out, size_t capacity) const;
 };
 
-// Throws a TypeError with the text; always returns nullptr, so that callers can `return Refuse(...)`.
+// Throws a TypeError with the text; always returns nullptr, so that callers can `return
+// Refuse(...)`.
 napi_value Refuse(napi_env env, const char* text);
 
 // Throws an Error with `code` (such as "EPERM"), `errno` and `syscall`; always returns nullptr.

@@ -61,7 +61,8 @@ napi_value Send(napi_env env, napi_callback_info info) {
   return sent < 0 ? Fail(env, "sendto(AF_NETLINK)", errno) : Undefined(env);
 }
 
-// receive(bytes, timeoutMs): the length of one datagram from the kernel, or 0 when none came in time.
+// receive(bytes, timeoutMs): the length of one datagram from the kernel, or 0 when none came in
+// time.
 napi_value Receive(napi_env env, napi_callback_info info) {
   Call call(env, info);
   auto* netlink = Unwrap<Netlink>(call);

@@ -1,4 +1,5 @@
-// Queue: one NFQUEUE (linux/netfilter/nfnetlink_queue.h). A batch of packets comes in with one call and its
+// Queue: one NFQUEUE (linux/netfilter/nfnetlink_queue.h). A batch of packets comes in with one call
+// and its
 // verdicts go out with one more; crossing the border per packet would cost more than the decision.
 //
 // Each packet is described by kStride words in `descriptors`:
@@ -71,7 +72,8 @@ struct Request {
   }
 };
 
-// Sends a configuration request and waits for its answer; returns 0 or an errno. Packets cannot be in the
+// Sends a configuration request and waits for its answer; returns 0 or an errno. Packets cannot be
+// in the
 // way: nothing is queued to us before the bind is answered, and the later requests skip over them.
 int Configure(Queue* queue, Request& request) {
   reinterpret_cast<nlmsghdr*>(request.bytes)->nlmsg_len = static_cast<uint32_t>(request.length);
@@ -95,7 +97,8 @@ struct Settings {
   int64_t number, copy_range, length, socket_buffer, gso;
 };
 
-// Opens and configures; returns the failed step or nullptr. The length of the queue and its flags are set
+// Opens and configures; returns the failed step or nullptr. The length of the queue and its flags
+// are set
 // before the copy mode, since packets arrive from that moment on.
 const char* Open(Queue* queue, const Settings& settings, int* error) {
   queue->number = static_cast<uint16_t>(settings.number);
@@ -217,7 +220,8 @@ bool Describe(Queue* queue, const uint8_t* slot, size_t length, size_t slot_offs
   return false;
 }
 
-// Blocks until a packet, the wake-up or the time-out. Returns an errno, and whether packets are there.
+// Blocks until a packet, the wake-up or the time-out. Returns an errno, and whether packets are
+// there.
 int Wait(Queue* queue, int wake, int timeout_ms, bool* readable) {
   pollfd wait[2] = {{queue->fd, POLLIN, 0}, {wake, POLLIN, 0}};
   int ready = poll(wait, 2, timeout_ms);
@@ -225,7 +229,8 @@ int Wait(Queue* queue, int wake, int timeout_ms, bool* readable) {
   return ready < 0 && errno != EINTR ? errno : 0;
 }
 
-// receive(bytes, descriptors, slotSize, wakeFd, timeoutMs): the number of packets, 0 on wake-up or time-out.
+// receive(bytes, descriptors, slotSize, wakeFd, timeoutMs): the number of packets, 0 on wake-up or
+// time-out.
 napi_value Receive(napi_env env, napi_callback_info info) {
   Call call(env, info);
   auto* queue = Unwrap<Queue>(call);

@@ -7,7 +7,8 @@ import { CliError } from "./error.js";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Runs until told to stop. The first signal hands the range over before it stops, a second one does not wait.
+ * Runs until told to stop. The first signal hands the range over before it stops, a second one does
+ * not wait.
  * @throws ConfigError (2), OpError (3 where a right or kernel support is missing), CliError (1)
  */
 export async function run(options: { readonly config: string }): Promise<void> {

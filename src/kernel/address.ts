@@ -23,7 +23,8 @@ export function readLink(name: string): LinkInfo {
     text = runTool("ip", ["-json", "address", "show", "dev", name]);
   } catch (cause) {
     const hint = "no such interface; see `ip link`";
-    if (/does not exist/.test(String(cause))) throw new OpError(`interface ${name}`, "ENODEV", hint);
+    if (/does not exist/.test(String(cause)))
+      throw new OpError(`interface ${name}`, "ENODEV", hint);
     throw cause;
   }
   const [link] = (JSON.parse(text) as IpAddress[]).filter((entry) => entry.ifindex !== undefined);
@@ -39,7 +40,8 @@ export function missingAddresses(name: string, addresses: readonly string[]): st
 }
 
 /**
- * Adds addresses. IPv6 ones skip duplicate address detection: every node of the cluster has them, on purpose.
+ * Adds addresses. IPv6 ones skip duplicate address detection: every node of the cluster has them,
+ * on purpose.
  */
 export function addAddresses(name: string, addresses: readonly string[]): void {
   for (const address of addresses) {

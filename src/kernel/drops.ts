@@ -15,7 +15,8 @@ export interface QueueDrops {
 
 /**
  * Sums the drops of the queues `first` to `first + count - 1`.
- * @param text columns: queue, port id, waiting, copy mode, copy range, queue dropped, user dropped, last id, 1
+ * @param text columns: queue, port id, waiting, copy mode, copy range, queue dropped, user dropped,
+ * last id, 1
  */
 export function parseQueueDrops(text: string, first: number, count: number): QueueDrops {
   let queueDropped = 0;
@@ -44,7 +45,10 @@ interface NftCounters {
   nftables: { counter?: { family: string; table: string; name: string; packets: number } }[];
 }
 
-/** Packets per counter of `table`, IPv4 and IPv6 together. @param json what `nft -j list counters` prints */
+/**
+ * Packets per counter of `table`, IPv4 and IPv6 together. @param json what `nft -j list counters`
+ * prints
+ */
 export function parseRuleDrops(json: string, table: string): RuleDrops {
   const drops: RuleDrops = { invalid: 0, undecided: 0, not_leased: 0 };
   for (const { counter } of (JSON.parse(json) as NftCounters).nftables) {

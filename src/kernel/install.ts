@@ -1,8 +1,10 @@
 /**
  * Puts one node's rules, addresses and settings into the kernel and takes them out again.
  *
- * What cannot be told from the kernel afterwards (which address was there before us, what a setting was) is
- * written to a record file first, so that a start after `kill -9` still knows what to take away at its end.
+ * What cannot be told from the kernel afterwards (which address was there before us, what a setting
+ * was) is
+ * written to a record file first, so that a start after `kill -9` still knows what to take away at
+ * its end.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type LinkGroup, native } from "../platform/native.js";
@@ -41,6 +43,8 @@ const NOTHING: RestoreRecord = { addresses: {}, tcpLoose: null };
 /** The kernel side of a running node. */
 export class Installation {
   private readonly groups: LinkGroup[] = [];
+  /** ifindex of each interface at the last installation. */
+  private readonly indices = new Map<string, number>();
   /** Things the user should know that do not stop us. */
   readonly warnings: string[] = [];
 
@@ -60,6 +64,22 @@ export class Installation {
       addAddresses(link.name, missing[index] as string[]);
     });
     if (this.settings.strictTcp) this.makeStrict();
+  }
+
+  /**
+   * What is there but no longer as installed, in words; null when a repair would change nothing.
+   */
+  damage(): string | null {
+    for (const { name, addresses } of this.settings.interfaces) {
+      try {
+        if (readLink(name).ifindex !== this.indices.get(name)) return `${name} was made anew`;
+        const [missing] = missingAddresses(name, addresses);
+        if (missing !== undefined) return `${name} lost the address ${missing}`;
+      } catch {
+        // The interface is gone; nothing can be repaired before it is back.
+      }
+    }
+    return null;
   }
 
   /** Takes everything of ours out; what others put there stays. @throws OpError */
@@ -102,13 +122,17 @@ export class Installation {
       return new native.LinkGroup(ifindex, bytes);
     });
     this.groups.push(group);
+    this.indices.set(name, ifindex);
   }
 
   private closeGroups(): void {
     for (const group of this.groups.splice(0)) group.close();
   }
 
-  /** Adds to the record what we are about to change. A value recorded by an earlier start is the older truth. */
+  /**
+   * Adds to the record what we are about to change. A value recorded by an earlier start is the
+   * older truth.
+   */
   private remember(missing: readonly string[][]): void {
     const { recordFile, interfaces, strictTcp } = this.settings;
     const record = readRecord(recordFile);

@@ -1,7 +1,9 @@
 /**
- * The lease in the kernel: the leased buckets as elements with a time-out, in one set per family. When nobody
+ * The lease in the kernel: the leased buckets as elements with a time-out, in one set per family.
+ * When nobody
  * renews it, whether the node crashed, hangs or is stopped, the kernel forgets it by itself.
  */
+import { MarkField } from "../state/mark-field.js";
 import { NetlinkWriter } from "./netlink.js";
 import { batch, FAMILY, type MarkRange, replaceMarks } from "./nftables.js";
 import { NfTables } from "./request.js";
@@ -9,19 +11,6 @@ import { NfTables } from "./request.js";
 /** Bytes that one range takes in the two sets, with its two elements each. */
 const RANGE_BYTES = 2 * (2 * 16 + 12 + 8 + 8);
 const FRAME_BYTES = 1024;
-
-/** The bucket field of a mark: buckets are stored plus 1, all ones means "not known yet". */
-export class MarkField {
-  readonly shift: number;
-
-  constructor(readonly mask: number) {
-    this.shift = Math.clz32(mask & -mask) ^ 31;
-  }
-
-  encode(bucket: number): number {
-    return ((bucket + 1) << this.shift) >>> 0;
-  }
-}
 
 /** Renews or revokes the kernel's lease. Belongs to one thread, as its socket does. */
 export class KernelLease {
@@ -40,7 +29,8 @@ export class KernelLease {
   }
 
   /**
-   * Leases exactly `runs` (inclusive bucket ranges) for `leaseMs` from now on; without runs nothing is leased.
+   * Leases exactly `runs` (inclusive bucket ranges) for `leaseMs` from now on; without runs nothing
+   * is leased.
    * @throws OpError if the kernel refuses; the old lease then still runs out by itself
    */
   renew(runs: readonly (readonly [number, number])[], leaseMs: number): void {

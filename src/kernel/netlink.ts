@@ -1,5 +1,6 @@
 /**
- * Netlink messages as bytes (linux/netlink.h). No sockets here: a writer that fills one buffer, and a reader
+ * Netlink messages as bytes (linux/netlink.h). No sockets here: a writer that fills one buffer, and
+ * a reader
  * of the kernel's acknowledgements.
  */
 const HEADER_BYTES = 16;
@@ -9,7 +10,10 @@ const NLA_F_NESTED = 0x8000;
 export const NLM_F = { REQUEST: 1, ACK: 4, DUMP: 0x300, CREATE: 0x400, APPEND: 0x800 } as const;
 export const NLMSG = { ERROR: 2, DONE: 3 } as const;
 
-/** Fills `bytes` with messages laid end to end. Overflow is a bug of the caller and throws a RangeError. */
+/**
+ * Fills `bytes` with messages laid end to end. Overflow is a bug of the caller and throws a
+ * RangeError.
+ */
 export class NetlinkWriter {
   readonly bytes: Buffer;
   length = 0;
@@ -98,7 +102,10 @@ export class NetlinkWriter {
   }
 }
 
-/** One answer of the kernel: errno (0 for success) and the sequence number of the message it belongs to. */
+/**
+ * One answer of the kernel: errno (0 for success) and the sequence number of the message it belongs
+ * to.
+ */
 export interface Acknowledgement {
   readonly errno: number;
   readonly sequence: number;

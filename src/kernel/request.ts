@@ -44,7 +44,8 @@ export class NfTables {
       const length = operation(name, "", () => this.netlink.receive(this.answer, ANSWER_MS));
       if (length === 0) throw new OpError(name, "ETIMEDOUT", "the kernel did not answer");
       for (const ack of acknowledgements(this.answer, length)) {
-        if (ack.errno !== 0) throw new OpError(name, ERRNO[ack.errno] ?? `E${ack.errno}`, "nftables");
+        if (ack.errno !== 0)
+          throw new OpError(name, ERRNO[ack.errno] ?? `E${ack.errno}`, "nftables");
         answered++;
       }
     }

@@ -1,7 +1,9 @@
 /**
- * The rules of one cluster on one node, as text for `nft -f` and as a batch for what the text cannot say.
+ * The rules of one cluster on one node, as text for `nft -f` and as a batch for what the text
+ * cannot say.
  *
- * A packet of the cluster passes them in this order (priorities of the IPv4 and IPv6 prerouting hook):
+ * A packet of the cluster passes them in this order (priorities of the IPv4 and IPv6 prerouting
+ * hook):
  *
  *     ingress   netdev  PACKET_MULTICAST -> PACKET_HOST, or the kernel would not forward it
  *     -300      raw     sync links: no connection tracking
@@ -9,9 +11,11 @@
  *     -149      ask     INVALID -> drop; bucket of a known flow -> packet mark; then the queue
  *     -148      settle  bucket not leased -> drop; else bucket -> connection mark
  *
- * The queue's verdict "accept" goes on at the next hook function, therefore `settle` is one of its own. Both come
+ * The queue's verdict "accept" goes on at the next hook function, therefore `settle` is one of its
+ * own. Both come
  * after the mangle table (-150), so that foreign rules there have been seen and none is skipped.
- * Until the batch has filled the chains `to_queue`, `mark_restore` and `mark_save`, `settle` drops everything.
+ * Until the batch has filled the chains `to_queue`, `mark_restore` and `mark_save`, `settle` drops
+ * everything.
  */
 import { isIPv6 } from "node:net";
 import type { NetlinkWriter } from "./netlink.js";
@@ -71,7 +75,8 @@ export function removalText(table: string): string {
 }
 
 /**
- * What `onExit: accept` leaves: frames of the cluster are forwarded without being asked about, and ARP answers
+ * What `onExit: accept` leaves: frames of the cluster are forwarded without being asked about, and
+ * ARP answers
  * stay. Meant for the last node, whose peers are gone.
  */
 export function forwardAllText(settings: RulesetSettings): string {
@@ -136,14 +141,19 @@ ${family === "ip6" ? discovery(settings) : ""}}
 `;
 }
 
-/** Our packets are told by interface and destination MAC: traffic to the node's own MAC is never ours. */
+/**
+ * Our packets are told by interface and destination MAC: traffic to the node's own MAC is never
+ * ours.
+ */
 function jumps(settings: RulesetSettings, chain: string): string {
   return settings.interfaces
     .map((link) => `    iifname "${link.name}" ether daddr ${link.mac} jump ${chain}`)
     .join("\n");
 }
 
-/** Real multicast that shares the MAC address, and neighbour discovery, which every node must hear. */
+/**
+ * Real multicast that shares the MAC address, and neighbour discovery, which every node must hear.
+ */
 function exemptions(family: "ip" | "ip6"): string {
   if (family === "ip") return "    ip daddr 224.0.0.0/4 return";
   return "    ip6 daddr ff00::/8 return\n    icmpv6 type { 133, 134, 135, 136, 137 } return";
@@ -152,7 +162,10 @@ function exemptions(family: "ip" | "ip6"): string {
 const SOLICITATION = 135;
 const ADVERTISEMENT = 136;
 
-/** Neighbour discovery sent from a cluster address tells the cluster MAC; the chains are filled by the batch. */
+/**
+ * Neighbour discovery sent from a cluster address tells the cluster MAC; the chains are filled by
+ * the batch.
+ */
 function discovery(settings: RulesetSettings): string {
   const rules = settings.interfaces.flatMap((link, index) =>
     link.addresses
@@ -190,7 +203,10 @@ ${rules.join("\n")}
 `;
 }
 
-/** Frames to a multicast MAC are PACKET_MULTICAST: not forwarded, not given to TCP, not trusted as ARP answer. */
+/**
+ * Frames to a multicast MAC are PACKET_MULTICAST: not forwarded, not given to TCP, not trusted as
+ * ARP answer.
+ */
 function netdevTable(settings: RulesetSettings): string {
   const chains = settings.interfaces.map(
     (link, index) => `  chain host_${index} {
@@ -204,7 +220,10 @@ function netdevTable(settings: RulesetSettings): string {
   return `table netdev ${settings.table} {\n${chains.join("\n")}\n}\n`;
 }
 
-/** Offset of the link-layer address in the first option of a solicitation or advertisement (RFC 4861, 4.3). */
+/**
+ * Offset of the link-layer address in the first option of a solicitation or advertisement (RFC
+ * 4861, 4.3).
+ */
 const ND_LINK_LAYER = 26;
 const ICMPV6_CHECKSUM = 2;
 
@@ -219,9 +238,7 @@ export function writeTargets(writer: NetlinkWriter, settings: RulesetSettings): 
       appendRule(writer, family, table, "mark_save", () =>
         connmarkTarget(writer, CONNMARK_SAVE, markMask),
       );
-      appendRule(writer, family, table, "to_queue", () =>
-        queueTarget(writer, firstQueue, queues),
-      );
+      appendRule(writer, family, table, "to_queue", () => queueTarget(writer, firstQueue, queues));
     }
     settings.interfaces.forEach((link, index) => {
       const mac = Buffer.from(link.mac.replaceAll(":", ""), "hex");

@@ -1,4 +1,6 @@
-/** The memory of one batch: what a capture fills, what the loop decides, what the capture settles. */
+/**
+ * The memory of one batch: what a capture fills, what the loop decides, what the capture settles.
+ */
 import { BATCH_MAX, DESCRIPTOR, SLOT_HEADROOM } from "../platform/native.js";
 
 const { STRIDE } = DESCRIPTOR;

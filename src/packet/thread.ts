@@ -3,8 +3,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { DataplaneConfig, HashMode } from "../config/types.js";
 import { native } from "../platform/native.js";
 import { type SharedBuffer, SharedState } from "../state/layout.js";
+import { MarkField } from "../state/mark-field.js";
+import { Batch } from "./batch.js";
 import { NfqueueCapture } from "./capture/nfqueue.js";
-import { createWorker, runWorker } from "./worker.js";
+import { BucketHash } from "./flow/bucket.js";
+import { Worker } from "./worker.js";
 
 /** What `main` gives to the thread. */
 export interface PacketThreadData {
@@ -19,8 +22,17 @@ export interface PacketThreadData {
 
 const data = workerData as PacketThreadData;
 native.nameThread(`sw-packet-${data.index}`);
-const capture = new NfqueueCapture({ number: data.queue, ...data.dataplane }, data.wakeFd);
-const worker = createWorker(data, new SharedState(data.shared), capture);
+const { dataplane, hash, seed } = data;
+const capture = new NfqueueCapture({ number: data.queue, ...dataplane }, data.wakeFd);
+const worker = new Worker({
+  index: data.index,
+  state: new SharedState(data.shared),
+  capture,
+  batch: new Batch(dataplane.copyRange),
+  hash: new BucketHash({ ...hash, seed }),
+  mark: new MarkField(dataplane.markMask),
+  pickup: dataplane.pickup,
+});
 parentPort?.postMessage("ready");
-runWorker(worker);
+worker.run();
 capture.close();

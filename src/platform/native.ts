@@ -1,5 +1,6 @@
 /**
- * The only importer of the addon. Each class stands for one kernel object and belongs to the thread that
+ * The only importer of the addon. Each class stands for one kernel object and belongs to the thread
+ * that
  * made it; its socket is closed with the object, at the latest when the thread ends.
  */
 import { createRequire } from "node:module";
@@ -21,7 +22,10 @@ export interface LinkGroup {
 export interface Netlink {
   /** Sends `length` bytes as one datagram. Throws an errno error. */
   send(bytes: Uint8Array, length: number): void;
-  /** Length of the datagram that was read into `bytes`, 0 when none came in time. Throws an errno error. */
+  /**
+   * Length of the datagram that was read into `bytes`, 0 when none came in time. Throws an errno
+   * error.
+   */
   receive(bytes: Uint8Array, timeoutMs: number): number;
   close(): void;
 }
@@ -29,7 +33,8 @@ export interface Netlink {
 /** One NFQUEUE. See native/queue.cc for the words of a descriptor ({@link DESCRIPTOR}). */
 export interface Queue {
   /**
-   * Waits for packets and reads at most as many as fit. Returns their number, 0 on wake-up or time-out.
+   * Waits for packets and reads at most as many as fit. Returns their number, 0 on wake-up or time-
+   * out.
    * Throws an errno error.
    */
   receive(

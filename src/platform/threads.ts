@@ -1,7 +1,12 @@
-/** A worker thread that is expected to run until it is told to stop, started again when it does not. */
+/**
+ * A worker thread that is expected to run until it is told to stop, started again when it does not.
+ */
 import { Worker } from "node:worker_threads";
 
-/** Milliseconds before the next start; doubled by each crash within {@link CALM_MS}, up to the maximum. */
+/**
+ * Milliseconds before the next start; doubled by each crash within {@link CALM_MS}, up to the
+ * maximum.
+ */
 const DELAY_MIN_MS = 5;
 const DELAY_MAX_MS = 1000;
 const CALM_MS = 5000;

@@ -11,7 +11,10 @@ export function hasBucket(bitmap: Int32Array, bucket: number): boolean {
   return word < bitmap.length && ((Atomics.load(bitmap, word) >>> (bucket & 31)) & 1) === 1;
 }
 
-/** Publishes a new set. Each word changes at once; readers may see the words change one after the other. */
+/**
+ * Publishes a new set. Each word changes at once; readers may see the words change one after the
+ * other.
+ */
 export function publishBitmap(bitmap: Int32Array, source: ArrayLike<number>): void {
   for (let word = 0; word < bitmap.length; word++) {
     Atomics.store(bitmap, word, (source[word] ?? 0) | 0);

@@ -1,7 +1,8 @@
 /**
  * Counters of one packet worker in shared memory: one writer, readers that get a consistent copy.
  *
- * A version word is odd while the writer is at work; a reader that meets it tries again. So the sum over the
+ * A version word is odd while the writer is at work; a reader that meets it tries again. So the sum
+ * over the
  * reasons equals the packets seen in every copy.
  */
 import { REASON_COUNT } from "./reason.js";
@@ -24,7 +25,9 @@ const VALUES_AT = 8;
 /** Bytes that the counters of one worker take. */
 export const COUNTERS_BYTES = VALUES_AT + COUNT * 8;
 
-/** Tries of a reader before it takes what is there; a batch is settled in far less time than that. */
+/**
+ * Tries of a reader before it takes what is there; a batch is settled in far less time than that.
+ */
 const TRIES_MAX = 10_000;
 
 export class Counters {

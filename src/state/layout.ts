@@ -1,5 +1,6 @@
 /**
- * What the threads of one node share. `main` allocates it; every thread gets the same buffer and makes its views.
+ * What the threads of one node share. `main` allocates it; every thread gets the same buffer and
+ * makes its views.
  *
  *     word   written by       read by
  *     lease  control          packet workers, main
@@ -16,7 +17,9 @@ const STOP = LEASE + LEASE_WORDS;
 const MAIN_ALIVE = STOP + 1;
 const WORKERS_ALIVE = MAIN_ALIVE + 1;
 
-/** Alive marks are milliseconds modulo this, so that they fit an atomic word; see {@link silence}. */
+/**
+ * Alive marks are milliseconds modulo this, so that they fit an atomic word; see {@link silence}.
+ */
 const ALIVE_MODULO = 2 ** 30;
 
 /** The plain description that crosses to a thread. */

@@ -1,7 +1,10 @@
 /**
- * Tells the neighbours which MAC address the cluster addresses have: gratuitous ARP (RFC 5227, 3) and unsolicited
- * neighbour advertisements (RFC 4861, 7.2.6), sent through libpcap (package `cap`, main thread only). Neighbours
- * that knew the address under another MAC would otherwise send into the void until their cache times out.
+ * Tells the neighbours which MAC address the cluster addresses have: gratuitous ARP (RFC 5227, 3)
+ * and unsolicited
+ * neighbour advertisements (RFC 4861, 7.2.6), sent through libpcap (package `cap`, main thread
+ * only). Neighbours
+ * that knew the address under another MAC would otherwise send into the void until their cache
+ * times out.
  */
 import { createRequire } from "node:module";
 import { isIPv6 } from "node:net";
@@ -94,7 +97,9 @@ interface CapModule {
 /** Matches no frame: this handle only sends. */
 const NO_FRAME = "less 1";
 
-/** Sends frames out of an interface. @throws Error when `cap` is not built or the interface is down */
+/**
+ * Sends frames out of an interface. @throws Error when `cap` is not built or the interface is down
+ */
 export function sendFrames(device: string, frames: readonly Buffer[]): void {
   const { Cap } = createRequire(import.meta.url)("cap") as CapModule;
   const handle = new Cap();
@@ -106,7 +111,9 @@ export function sendFrames(device: string, frames: readonly Buffer[]): void {
   }
 }
 
-/** Tells the neighbours of every cluster address. What cannot be told is logged: caches do time out. */
+/**
+ * Tells the neighbours of every cluster address. What cannot be told is logged: caches do time out.
+ */
 export function announceAll(config: Config, log: Logger): void {
   for (const { name, mac, addresses } of clusterInterfaces(config)) {
     if (addresses.length === 0) continue;

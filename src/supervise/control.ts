@@ -1,9 +1,14 @@
 /** The control thread as `main` sees it: requests out, events and snapshots back. */
-import type { ControlReply, ControlRequest, ControlThreadData } from "../cluster/thread.js";
-import type { ClusterEvent } from "../cluster/output.js";
-import type { ControlSnapshot } from "../cluster/thread.js";
+
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import type { ClusterEvent } from "../cluster/output.js";
+import type {
+  ControlReply,
+  ControlRequest,
+  ControlSnapshot,
+  ControlThreadData,
+} from "../cluster/thread.js";
 
 const SCRIPT = new URL("../cluster/thread.js", import.meta.url);
 

@@ -1,5 +1,6 @@
 /**
- * Own status: what this node must have to carry its share. A node that lacks something hands its range over
+ * Own status: what this node must have to carry its share. A node that lacks something hands its
+ * range over
  * instead of dropping it on the floor.
  */
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";

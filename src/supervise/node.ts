@@ -1,10 +1,12 @@
 /**
- * A running node: starts the parts in the one order that is safe, watches them, and takes them down again.
+ * A running node: starts the parts in the one order that is safe, watches them, and takes them down
+ * again.
  *
  *     start   socket (one node per socket) -> queues -> rules -> control thread
  *     stop    drain -> control thread (LEAVE) -> rules -> queues -> socket
  *
- * While only half of it stands, the kernel drops: a queue without rules gets nothing, rules without a lease
+ * While only half of it stands, the kernel drops: a queue without rules gets nothing, rules without
+ * a lease
  * accept nothing.
  */
 import { once } from "node:events";
@@ -161,7 +163,8 @@ export class RunningNode {
     const reasons = unfitReasons(this.config);
     const isReachable = this.probe?.isReachable(PROBE_WINDOW_MS) ?? true;
     if (this.probe !== undefined) this.control?.tell({ kind: "probe", ok: isReachable });
-    if (!isReachable) reasons.push(`no gateway answers: ${this.config.membership.probes.join(", ")}`);
+    if (!isReachable)
+      reasons.push(`no gateway answers: ${this.config.membership.probes.join(", ")}`);
     if (reasons.join() === this.unfit.join()) return;
     this.unfit = reasons;
     this.log.warn({ reasons }, reasons.length > 0 ? "not fit to serve" : "fit to serve again");

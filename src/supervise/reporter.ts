@@ -148,6 +148,9 @@ export class Reporter {
 
 function transportCounters(snapshot: ControlSnapshot): Record<string, number> {
   const sent = snapshot.sent.reduce((sum, count) => sum + count, 0);
-  const errors = Object.entries(snapshot.socketErrors).map(([code, count]) => [`socket${code}`, count]);
+  const errors = Object.entries(snapshot.socketErrors).map(([code, count]) => [
+    `socket${code}`,
+    count,
+  ]);
   return { sent, ...snapshot.refused, ...Object.fromEntries(errors) };
 }

@@ -41,7 +41,9 @@ export function installSettings(config: Config, directory: string): InstallSetti
   };
 }
 
-/** A worker that stands still for half the failure time is noticed before the peers could notice it. */
+/**
+ * A worker that stands still for half the failure time is noticed before the peers could notice it.
+ */
 export function controlData(
   config: Config,
   secret: Uint8Array,

@@ -1,4 +1,7 @@
-/** Rules, addresses and settings in a namespace of the test: installed, repaired, removed, nothing else touched. */
+/**
+ * Rules, addresses and settings in a namespace of the test: installed, repaired, removed, nothing
+ * else touched.
+ */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -99,7 +102,9 @@ rootOnly("what a node puts into the kernel", () => {
     act("lease", "50");
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(leased()).not.toContain("0x00010000");
-    expect(ns.exec("nft", ["list", "set", "ip6", "shardwall_test", "leased"])).not.toContain("0x0001");
+    expect(ns.exec("nft", ["list", "set", "ip6", "shardwall_test", "leased"])).not.toContain(
+      "0x0001",
+    );
   });
 
   test.each([

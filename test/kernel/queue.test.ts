@@ -1,4 +1,7 @@
-/** The addon's Queue against a real NFQUEUE. Packets are UDP datagrams over the namespace's loopback. */
+/**
+ * The addon's Queue against a real NFQUEUE. Packets are UDP datagrams over the namespace's
+ * loopback.
+ */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { JsonLines } from "../fixture/lines.js";
 import { fixture, Namespace, rootOnly } from "../fixture/netns.js";

@@ -1,5 +1,5 @@
 /** NFQUEUE as a capture: one native call receives a batch, one more settles it. */
-import { type Queue, native } from "../../platform/native.js";
+import { native, type Queue } from "../../platform/native.js";
 import { errnoName, OpError, operation } from "../../platform/op-error.js";
 import type { Batch } from "../batch.js";
 import type { Capture, CaptureLosses } from "./capture.js";
@@ -56,7 +56,8 @@ function openQueue(settings: QueueSettings): Queue {
   try {
     return new native.Queue(number, copyRange, queueLength, socketBuffer, gso ? 1 : 0);
   } catch (cause) {
-    // The kernel answers EBUSY for a queue that is taken, and EPERM both for that and for missing rights.
+    // The kernel answers EBUSY for a queue that is taken, and EPERM both for that and for missing
+    // rights.
     const hint =
       errnoName(cause) === "EBUSY"
         ? "another process has this queue; see /proc/net/netfilter/nfnetlink_queue"

@@ -1,0 +1,183 @@
+/**
+ * Who is alive, and who only looks so.
+ *
+ * Problem: a recorded datagram of a dead incarnation is authentic for ever. If it made its sender
+ * look alive, nobody would take the dead node's buckets over. A replay window does not help a node
+ * that has just started and has seen no counter yet; a handshake would need a state per pair.
+ *
+ * Rule: each node has a random challenge in its heartbeats and echoes what it heard from whom. An
+ * incarnation is a candidate, nothing more, until it echoes *my* incarnation and *my* challenge:
+ * that it cannot have recorded. The challenge is renewed whenever a peer is declared dead, so that
+ * the echoes it made while alive are worthless too.
+ *
+ *      A                                  B (starts)
+ *      beat, challenge a  ------------->  A is a candidate
+ *      B is a candidate   <-------------  beat, challenge b, echo (A, a)
+ *      ... and the echo of (A, a) makes B a peer of A at once
+ *      beat, echo (B, b)  ------------->  A is a peer of B
+ *
+ * A second incarnation of a live peer waits as a candidate until the first is dead: after a restart
+ * that is sooner than the newcomer can be active, and a twin cannot push its namesake out.
+ */
+import type { Echo, Heartbeat } from "../frame/heartbeat.js";
+import type { State } from "../frame/kind.js";
+import { CANDIDATES_MAX, NODES_MAX } from "../limits.js";
+import type { Bitmap } from "../ranges/bitmap.js";
+import type { Member } from "./view.js";
+
+export interface LinkHealth {
+  /** When a beat of the peer last arrived here, in protocol milliseconds; null: never. */
+  heardMs: number | null;
+  received: number;
+  /** Where it came from, as the socket tells it. */
+  address: string;
+}
+
+export interface Peer extends Member {
+  state: State;
+  challenge: bigint;
+  tick: number;
+  epoch: number;
+  viewHash: bigint;
+  /** Whether it shares the settings that all must share. If not, it counts for nothing else. */
+  isCompatible: boolean;
+  claim: Bitmap;
+  /** When something new of it last arrived on any link, in protocol milliseconds. */
+  heardMs: number;
+  readonly links: LinkHealth[];
+}
+
+interface Candidate extends Echo {
+  heardMs: number;
+}
+
+/** Own identity, as peers must echo it. */
+export interface Identity extends Member {
+  incarnation: bigint;
+  challenge: bigint;
+}
+
+/** Where a datagram came from and when. */
+export interface Arrival {
+  readonly link: number;
+  readonly address: string;
+  readonly now: number;
+}
+
+export type Hearing = "fresh" | "repeated" | "stale" | "unconfirmed" | "tooManyNodes";
+
+export function echoes(list: readonly Echo[], identity: Identity): boolean {
+  return list.some(
+    (echo) =>
+      echo.node === identity.node &&
+      echo.incarnation === identity.incarnation &&
+      echo.challenge === identity.challenge,
+  );
+}
+
+export class PeerTable {
+  private readonly peers = new Map<number, Peer>();
+  private candidates: Candidate[] = [];
+
+  constructor(
+    private readonly linkCount: number,
+    private readonly noClaim: () => Bitmap,
+  ) {}
+
+  get size(): number {
+    return this.peers.size;
+  }
+
+  all(): Peer[] {
+    return [...this.peers.values()].sort((a, b) => a.node - b.node);
+  }
+
+  /** The peer of exactly this incarnation. */
+  find(member: Member): Peer | undefined {
+    const peer = this.peers.get(member.node);
+    return peer?.incarnation === member.incarnation ? peer : undefined;
+  }
+
+  /** Takes an authentic beat; `fresh` means that the sender is alive and this is news of it. */
+  hear(from: Member, beat: Heartbeat, identity: Identity, arrival: Arrival): Hearing {
+    const peer = this.find(from);
+    if (peer) return this.hearAgain(peer, beat, arrival);
+    this.remember(from, beat.challenge, arrival.now);
+    if (!echoes(beat.echoes, identity) || this.peers.has(from.node)) return "unconfirmed";
+    if (this.peers.size >= NODES_MAX - 1) return "tooManyNodes";
+    this.candidates = this.candidates.filter((other) => !isSame(other, from));
+    const added = this.newPeer(from, beat);
+    this.peers.set(from.node, added);
+    return this.hearAgain(added, beat, arrival);
+  }
+
+  /** Keeps a challenge to be echoed. Our own id is welcome: that is how a twin is recognised. */
+  remember(from: Member, challenge: bigint, now: number): void {
+    this.candidates = this.candidates.filter((other) => !isSame(other, from));
+    if (this.candidates.length >= CANDIDATES_MAX) this.candidates.shift();
+    const { node, incarnation } = from;
+    this.candidates.push({ node, incarnation, challenge, heardMs: now });
+  }
+
+  /** Forgets candidates not heard since `sinceMs`. */
+  forgetCandidates(sinceMs: number): void {
+    this.candidates = this.candidates.filter((candidate) => candidate.heardMs > sinceMs);
+  }
+
+  /** Peers of which nothing new arrived since `sinceMs`. */
+  silentSince(sinceMs: number): Peer[] {
+    return this.all().filter((peer) => peer.heardMs <= sinceMs);
+  }
+
+  remove(peer: Peer): void {
+    this.peers.delete(peer.node);
+  }
+
+  clear(): void {
+    this.peers.clear();
+    this.candidates = [];
+  }
+
+  /** What this node's heartbeat echoes. */
+  echoes(): Echo[] {
+    return [...this.all(), ...this.candidates];
+  }
+
+  private hearAgain(peer: Peer, beat: Heartbeat, arrival: Arrival): Hearing {
+    if (beat.tick < peer.tick) return "stale";
+    const health = peer.links[arrival.link];
+    health.heardMs = arrival.now;
+    health.received += 1;
+    health.address = arrival.address;
+    if (beat.tick === peer.tick) return "repeated"; // the same beat on another link
+    peer.heardMs = arrival.now;
+    peer.tick = beat.tick;
+    peer.state = beat.state;
+    peer.challenge = beat.challenge;
+    return "fresh";
+  }
+
+  private newPeer(from: Member, beat: Heartbeat): Peer {
+    return {
+      node: from.node,
+      incarnation: from.incarnation,
+      state: beat.state,
+      challenge: beat.challenge,
+      tick: -1,
+      epoch: 0,
+      viewHash: 0n,
+      isCompatible: false,
+      claim: this.noClaim(),
+      heardMs: Number.NEGATIVE_INFINITY,
+      links: Array.from({ length: this.linkCount }, () => ({
+        heardMs: null,
+        received: 0,
+        address: "",
+      })),
+    };
+  }
+}
+
+function isSame(a: Member, b: Member): boolean {
+  return a.node === b.node && a.incarnation === b.incarnation;
+}

@@ -1,0 +1,46 @@
+/** What the reducer asks for. Outputs are carried out in the order given: that order is a promise. */
+import type { State } from "./frame/kind.js";
+import type { Bitmap, Run } from "./ranges/bitmap.js";
+
+export type ClaimCause = "takeover" | "uncovered" | "planned";
+export type ReleaseCause = "handover" | "drain" | "yield" | "lapse" | "stall" | "leave" | "twin";
+
+/** For logs and `shardwall events`; nothing depends on them. */
+export type ClusterEvent =
+  | { readonly name: "nodeUp"; readonly node: number; readonly incarnation: bigint }
+  | {
+      readonly name: "nodeDown";
+      readonly node: number;
+      readonly cause: "silent" | "left";
+      /** Milliseconds since something was last heard of it. */
+      readonly silentMs: number;
+      /** Buckets of it that this node has taken over. */
+      readonly takenOver: number;
+    }
+  | { readonly name: "state"; readonly state: State; readonly reasons: readonly string[] }
+  | { readonly name: "view"; readonly epoch: number; readonly members: readonly number[] }
+  | { readonly name: "claim"; readonly cause: ClaimCause; readonly runs: readonly Run[] }
+  | {
+      readonly name: "release";
+      readonly cause: ReleaseCause;
+      /** The new owner; 0 where there is none to name. */
+      readonly to: number;
+      readonly runs: readonly Run[];
+    }
+  | { readonly name: "lapsed" /** Since the last renewal. */; readonly pausedMs: number }
+  | { readonly name: "configMismatch"; readonly node: number }
+  | { readonly name: "twin"; readonly incarnation: bigint };
+
+export type Output =
+  | { readonly kind: "send"; readonly link: number; readonly bytes: Uint8Array }
+  /** Accept packets of `owned` until `untilMs` (CLOCK_BOOTTIME); replaces the lease before. */
+  | { readonly kind: "lease"; readonly untilMs: number; readonly owned: Bitmap }
+  /** Accept nothing from now on. */
+  | { readonly kind: "revoke" }
+  /** Nothing is owned any more and a drain was asked for; the process may leave. */
+  | { readonly kind: "drained" }
+  /** The last LEAVE is out; nothing more will come. */
+  | { readonly kind: "left" }
+  /** This node must stop: its process ends with `message`. */
+  | { readonly kind: "fatal"; readonly message: string }
+  | { readonly kind: "event"; readonly event: ClusterEvent };

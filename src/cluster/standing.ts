@@ -1,0 +1,120 @@
+/**
+ * A node's standing in the cluster: own state, peers, view and range, and how each follows from the
+ * others. node.ts decides when; this file decides what.
+ *
+ *      peers die, change state --> view --> own state --> range
+ */
+import type { State } from "./frame/kind.js";
+import { type Peer, PeerTable } from "./membership/peers.js";
+import { Self, type Surroundings } from "./membership/self.js";
+import { type Member, View } from "./membership/view.js";
+import type { Outbox } from "./outbox.js";
+import { emptyBitmap } from "./ranges/bitmap.js";
+import { Holding } from "./ranges/holding.js";
+import type { ClusterInputs, ClusterSettings } from "./settings.js";
+
+export class Standing {
+  readonly self: Self;
+  readonly peers: PeerTable;
+  readonly view = new View();
+  readonly holding: Holding;
+  /** Whether the own state changed since the peers were last told. */
+  hasNews = false;
+  /** Whether `drained` is still owed to whoever asked for the drain. */
+  owesDrained = false;
+
+  constructor(
+    settings: ClusterSettings,
+    inputs: ClusterInputs,
+    private readonly out: Outbox,
+    now: number,
+  ) {
+    this.self = new Self(settings, inputs);
+    this.peers = new PeerTable(settings.links, () => emptyBitmap(settings.buckets));
+    this.holding = new Holding(settings, inputs, out, now);
+  }
+
+  /** Forgets everybody and begins as a new incarnation; the range must have been given up. */
+  restart(now: number): void {
+    this.self.restart(now);
+    this.peers.clear();
+    this.holding.lease.beat(now);
+    this.enter("joining");
+  }
+
+  /** Takes leave of peers that are dead or gone, and takes over what falls to this node. */
+  bury(dead: readonly Peer[], cause: "silent" | "left", now: number): void {
+    for (const peer of dead) this.peers.remove(peer);
+    this.self.renewChallenge();
+    this.checkIsolation();
+    this.changeView();
+    this.watch(now);
+    for (const peer of dead) {
+      const { node, claim, heardMs } = peer;
+      const takenOver = this.self.isActive ? this.holding.takeOver(claim, this.view) : 0;
+      this.out.tell({ name: "nodeDown", node, cause, silentMs: now - heardMs, takenOver });
+    }
+  }
+
+  /** Takes one step of the own life, if it is time, and what nobody else has taken. */
+  advance(now: number): void {
+    this.checkIsolation();
+    const state = this.self.next(this.surroundings(), now);
+    if (state !== this.self.state) this.enter(state);
+    if (this.self.isDrainWanted && state === "draining") this.finishDrain();
+    this.watch(now);
+    if (this.self.isActive) this.holding.takeUncovered(this.view, now);
+  }
+
+  /** Brings the view in line with what is known of the peers and with the own state. */
+  changeView(): void {
+    const members: Member[] = this.peers
+      .all()
+      .filter((peer) => peer.isCompatible && peer.state === "active");
+    if (this.self.isActive) members.push(this.self.identity);
+    if (!this.view.change(members)) return;
+    this.out.tell({ name: "view", epoch: this.view.epoch, members: this.view.ids });
+  }
+
+  /** Why this node is not active, or would rather not be; empty when all is well. */
+  reasons(): string[] {
+    return this.self.reasons(this.surroundings());
+  }
+
+  private enter(state: State): void {
+    this.self.state = state;
+    this.hasNews = true;
+    this.out.tell({ name: "state", state, reasons: this.reasons() });
+    this.changeView();
+  }
+
+  /** A node that may not serve gives up at once, rather than by handover: nobody is there. */
+  private checkIsolation(): void {
+    if (!this.self.isServing || this.self.mayServe(this.peers.size)) return;
+    this.holding.stop("yield");
+    this.enter("joining");
+  }
+
+  /** Says `drained` once. With nobody left to take over, the rest is simply given up. */
+  private finishDrain(): void {
+    const mayInherit = (peer: Peer) => peer.isCompatible && peer.state !== "draining";
+    if (!this.peers.all().some(mayInherit)) this.holding.dropAll("drain");
+    if (!this.holding.keeper.isIdle || !this.owesDrained) return;
+    this.owesDrained = false;
+    this.out.push({ kind: "drained" });
+  }
+
+  private watch(now: number): void {
+    const claims = this.peers.all().map((peer) => peer.claim);
+    this.holding.keeper.watch(claims, now, this.self.isActive);
+  }
+
+  private surroundings(): Surroundings {
+    const peers = this.peers.all();
+    return {
+      peers: peers.length,
+      isForeign: peers.some((peer) => !peer.isCompatible && peer.state === "active"),
+      ownsBuckets: !this.holding.keeper.isIdle,
+    };
+  }
+}

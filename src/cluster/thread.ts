@@ -1,0 +1,213 @@
+/**
+ * The control thread: the reducer of node.ts, tied to sockets, the kernel's lease and the shared
+ * memory. It does
+ * nothing else, since every delay here is a delay of the heartbeats.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { RUNS_MAX } from "../config/limits.js";
+import { KernelLease } from "../kernel/lease.js";
+import { bootMs } from "../platform/clock.js";
+import { native } from "../platform/native.js";
+import { random64 } from "../platform/random.js";
+import { publishBitmap } from "../state/bucket-set.js";
+import { type SharedBuffer, SharedState } from "../state/layout.js";
+import { revokeLease, writeLease } from "../state/lease-word.js";
+import { ClusterNode } from "./node.js";
+import type { ClusterEvent, Output } from "./output.js";
+import { type Bitmap, type Run, runsOf } from "./ranges/bitmap.js";
+import type { ClusterSettings } from "./settings.js";
+import type { Snapshot } from "./snapshot.js";
+import { type LinkSettings, UdpLinks } from "./transport/udp.js";
+
+/** Milliseconds between two ticks of the reducer. */
+const TICK_MS = 10;
+/**
+ * A busy machine must not delay the heartbeats: scheduling weight of this thread, where allowed.
+ */
+const NICE = -10;
+/** Milliseconds between two tries to renew a lease that the kernel refused. */
+const RULES_RETRY_MS = 200;
+
+/** What `main` gives to the thread. */
+export interface ControlThreadData {
+  readonly settings: ClusterSettings;
+  readonly links: readonly LinkSettings[];
+  readonly shared: SharedBuffer;
+  readonly table: string;
+  readonly markMask: number;
+  /** Milliseconds of silence after which a packet worker counts as stalled. */
+  readonly workerStallMs: number;
+  /** The same for the main thread. */
+  readonly mainStallMs: number;
+}
+
+export type ControlRequest =
+  | { readonly kind: "fit"; readonly reasons: readonly string[] }
+  | { readonly kind: "probe"; readonly ok: boolean }
+  | { readonly kind: "drain" | "join" | "leave" | "snapshot" };
+
+export interface ControlSnapshot extends Snapshot {
+  /** Datagrams sent, per link. */
+  readonly sent: readonly number[];
+  /** Errors of the sockets, by errno name. */
+  readonly socketErrors: Readonly<Record<string, number>>;
+  /**
+   * Why the node does not take part: threads that stand still, or rules that are gone. Empty: it
+   * does.
+   */
+  readonly halted: string;
+}
+
+export type ControlReply =
+  | { readonly kind: "snapshot"; readonly snapshot: ControlSnapshot }
+  | { readonly kind: "event"; readonly event: ClusterEvent }
+  | { readonly kind: "drained" }
+  | { readonly kind: "rulesLost" | "fatal"; readonly message: string };
+
+class ControlThread {
+  private readonly state: SharedState;
+  private readonly lease: KernelLease;
+  private readonly links: UdpLinks;
+  private readonly node: ClusterNode;
+  private readonly timer: NodeJS.Timeout;
+  private rulesLostMs: number | null = null;
+  private halted = "";
+
+  constructor(private readonly data: ControlThreadData) {
+    this.state = new SharedState(data.shared);
+    this.lease = new KernelLease(data.table, data.markMask, RUNS_MAX);
+    this.node = new ClusterNode(data.settings, { random: random64 }, bootMs());
+    this.links = new UdpLinks(data.links, (link, bytes, address) => {
+      this.carryOut(this.node.onDatagram(bootMs(), link, bytes, address));
+    });
+    this.timer = setInterval(() => this.onTick(), TICK_MS);
+    parentPort?.on("message", (request: ControlRequest) => this.onRequest(request));
+  }
+
+  private onTick(): void {
+    const now = bootMs();
+    this.halted = this.haltReason(now);
+    this.carryOut(this.node.setStalled(this.halted !== "", now));
+    this.carryOut(this.node.onTick(now));
+  }
+
+  /** Nothing may be half alive: without workers, main thread or rules the node keeps silent. */
+  private haltReason(now: number): string {
+    const { workerStallMs, mainStallMs } = this.data;
+    for (let worker = 0; worker < this.state.workers; worker++) {
+      if (this.state.workerSilenceMs(worker, now) > workerStallMs) {
+        return `packet worker ${worker} stands still`;
+      }
+    }
+    if (this.state.mainSilenceMs(now) > mainStallMs) return "the main thread stands still";
+    if (this.rulesLostMs === null) return "";
+    if (now - this.rulesLostMs < RULES_RETRY_MS) return "the kernel refused the lease";
+    this.rulesLostMs = null;
+    return "";
+  }
+
+  private onRequest(request: ControlRequest): void {
+    switch (request.kind) {
+      case "fit":
+        return this.node.setFit(request.reasons);
+      case "probe":
+        return this.node.setProbeOk(request.ok);
+      case "drain":
+        return this.node.drain();
+      case "join":
+        return this.node.join();
+      case "leave":
+        return this.carryOut(this.node.leave());
+      case "snapshot":
+        return this.reply({ kind: "snapshot", snapshot: this.snapshot() });
+    }
+  }
+
+  private snapshot(): ControlSnapshot {
+    const { sent, errors } = this.links;
+    const { halted } = this;
+    return { ...this.node.snapshot(bootMs()), sent, socketErrors: errors, halted };
+  }
+
+  /** In the given order: the lease stands before the heartbeat that tells of it. */
+  private carryOut(outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      switch (output.kind) {
+        case "send":
+          this.links.send(output.link, output.bytes);
+          break;
+        case "lease":
+          if (!this.grant(output.untilMs, output.owned)) return;
+          break;
+        case "revoke":
+          this.revoke();
+          break;
+        case "left":
+          this.end();
+          break;
+        case "fatal":
+          this.reply({ kind: "fatal", message: output.message });
+          break;
+        default:
+          this.reply(output);
+      }
+    }
+  }
+
+  /**
+   * Leases in the kernel, then for the workers. False when the kernel refused: the node falls
+   * silent.
+   */
+  private grant(untilMs: number, owned: Bitmap): boolean {
+    const { words, leaseAt } = this.state;
+    const leaseMs = untilMs - bootMs();
+    if (leaseMs <= 0) return true; // paused right here; the reducer will notice with its next tick
+    if (!this.inKernel(runsOf(owned), leaseMs)) return false;
+    if (bootMs() >= untilMs) {
+      // Paused between the clock and the kernel: the kernel's time-out began too late.
+      this.inKernel([], 0);
+      return true;
+    }
+    publishBitmap(this.state.owned, owned);
+    writeLease(words, leaseAt, untilMs);
+    return true;
+  }
+
+  private revoke(): void {
+    revokeLease(this.state.words, this.state.leaseAt);
+    this.state.owned.fill(0);
+    this.inKernel([], 0);
+  }
+
+  private inKernel(runs: readonly Run[], leaseMs: number): boolean {
+    try {
+      this.lease.renew(runs, leaseMs);
+      return true;
+    } catch (error) {
+      const isNews = this.rulesLostMs === null;
+      this.rulesLostMs = bootMs();
+      if (isNews) this.reply({ kind: "rulesLost", message: String(error) });
+      revokeLease(this.state.words, this.state.leaseAt);
+      return false;
+    }
+  }
+
+  private reply(reply: ControlReply): void {
+    parentPort?.postMessage(reply);
+  }
+
+  private end(): void {
+    clearInterval(this.timer);
+    this.links.close();
+    this.lease.close();
+    parentPort?.close();
+  }
+}
+
+native.nameThread("sw-control");
+try {
+  native.niceThread(NICE);
+} catch {
+  // Not allowed here (no CAP_SYS_NICE): the thread competes like any other.
+}
+new ControlThread(workerData as ControlThreadData);

@@ -1,0 +1,100 @@
+/**
+ * IPv4 header (RFC 791 section 3.1).
+ *
+ *      0       1       2       3
+ *     +---+---+-------+---------------+
+ *     |ver|ihl|  tos  | total length  |  0
+ *     |  identifier   |flg|fragm. off.|  4
+ *     |  ttl  | proto |   checksum    |  8
+ *     |        source address         | 12
+ *     |      destination address      | 16
+ *     +-------------------------------+  options up to 40 bytes
+ *
+ * Options are stepped over. The checksum is not verified: the kernel has done so before any hook.
+ */
+import { Reason } from "../../state/reason.js";
+import { i32, OK, room, u16 } from "./bytes.js";
+import { DST, FAMILY, LIMIT, PAYLOAD, PROTOCOL, SRC } from "./packet.js";
+
+const TOTAL_LENGTH = 2;
+const FRAGMENT = 6;
+const NEXT = 9;
+const SOURCE = 12;
+const DESTINATION = 16;
+const FIXED_BYTES = 20;
+
+const MORE_FRAGMENTS = 0x2000;
+const FRAGMENT_OFFSET = 0x1fff;
+
+/** Status of the fixed header and its options. The version is the caller's to look at. */
+export function checkIpv4(bytes: Uint8Array, at: number, limit: number, end: number): number {
+  const fixed = room(at, FIXED_BYTES, limit, end);
+  if (fixed !== OK) return fixed;
+  const size = headerBytes(bytes, at);
+  return size < FIXED_BYTES ? Reason.MALFORMED : room(at, size, limit, end);
+}
+
+/** Header length in bytes, options included. */
+export function headerBytes(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) & 0x0f) * 4;
+}
+
+/** Length of header and payload in bytes, as the packet states it. */
+export function totalBytes(bytes: Uint8Array, at: number): number {
+  return u16(bytes, at + TOTAL_LENGTH);
+}
+
+/** Whether this is any piece of a fragmented datagram, the first one included. */
+export function isFragment(bytes: Uint8Array, at: number): boolean {
+  return (u16(bytes, at + FRAGMENT) & (MORE_FRAGMENTS | FRAGMENT_OFFSET)) !== 0;
+}
+
+/** Whether this is a piece without the transport header. */
+export function isLaterFragment(bytes: Uint8Array, at: number): boolean {
+  return (u16(bytes, at + FRAGMENT) & FRAGMENT_OFFSET) !== 0;
+}
+
+/** Writes the network part of `packet`; a status other than `OK` leaves it half written. */
+export function dissectIpv4(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  packet: Int32Array,
+): number {
+  const status = checkIpv4(bytes, at, Number.MAX_SAFE_INTEGER, end);
+  if (status !== OK) return status;
+  if (totalBytes(bytes, at) < headerBytes(bytes, at)) return Reason.MALFORMED;
+  if (isFragment(bytes, at)) return Reason.FRAGMENT;
+  writeNetwork(bytes, at, packet);
+  packet[LIMIT] = at + totalBytes(bytes, at);
+  return OK;
+}
+
+/**
+ * The same for a packet quoted by an ICMP error, which may be cut behind its first bytes: its total
+ * length is not looked at (some stacks change it before they quote), the quote ends at `limit`. The
+ * first piece of a fragmented datagram has the ports, so it will do here.
+ */
+export function dissectQuotedIpv4(
+  bytes: Uint8Array,
+  at: number,
+  limit: number,
+  end: number,
+  packet: Int32Array,
+): number {
+  const status = checkIpv4(bytes, at, limit, end);
+  if (status !== OK) return status;
+  if (isLaterFragment(bytes, at)) return Reason.FRAGMENT;
+  writeNetwork(bytes, at, packet);
+  packet[LIMIT] = limit;
+  return OK;
+}
+
+function writeNetwork(bytes: Uint8Array, at: number, packet: Int32Array): void {
+  packet.fill(0, SRC, DST + 4);
+  packet[FAMILY] = 4;
+  packet[PROTOCOL] = bytes[at + NEXT] as number;
+  packet[SRC] = i32(bytes, at + SOURCE);
+  packet[DST] = i32(bytes, at + DESTINATION);
+  packet[PAYLOAD] = at + headerBytes(bytes, at);
+}

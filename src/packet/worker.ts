@@ -1,0 +1,112 @@
+/**
+ * The packet loop. Read downward: that is the way of a packet.
+ *
+ *     capture/ -> dissect/ -> flow/ -> decide/ -> verdict -> count
+ *
+ * A batch costs two system calls and two crossings of the native border; nothing is allocated in between.
+ */
+import { bootMs } from "../platform/clock.js";
+import { DESCRIPTOR } from "../platform/native.js";
+import { type Counters, EXTRA } from "../state/counters.js";
+import type { SharedState } from "../state/layout.js";
+import { leaseLeft } from "../state/lease-word.js";
+import type { MarkField } from "../state/mark-field.js";
+import { accepts, Reason } from "../state/reason.js";
+import { type Batch, NF_ACCEPT, NF_DROP } from "./batch.js";
+import type { Capture } from "./capture/capture.js";
+import { DecideOption, decide, Flow, flowOf, NO_BUCKET } from "./decide/decide.js";
+import { OK } from "./dissect/bytes.js";
+import { dissect } from "./dissect/dissect.js";
+import { CLASS, newPacket } from "./dissect/packet.js";
+import type { BucketHash } from "./flow/bucket.js";
+
+/** Longest wait for a packet, milliseconds: an idle worker shows this often that it is alive. */
+const WAIT_MS = 20;
+
+export interface WorkerParts {
+  readonly index: number;
+  readonly state: SharedState;
+  readonly capture: Capture;
+  readonly batch: Batch;
+  readonly hash: BucketHash;
+  readonly mark: MarkField;
+  /** Take over connections whose beginning was not seen. */
+  readonly pickup: boolean;
+}
+
+export class Worker {
+  private readonly counters: Counters;
+  private readonly packet = newPacket();
+  private readonly options: number;
+
+  constructor(private readonly parts: WorkerParts) {
+    this.counters = parts.state.counters(parts.index);
+    this.counters.recover();
+    this.options =
+      (parts.pickup ? DecideOption.PICKUP : 0) | (parts.hash.symmetric ? 0 : DecideOption.OPENER);
+  }
+
+  /** Runs until the node stops. @throws OpError when the capture is gone */
+  run(): void {
+    while (!this.parts.state.stopRequested) this.breathe();
+  }
+
+  /** One batch, from the kernel to the kernel. */
+  breathe(): void {
+    const { capture, batch, state, index } = this.parts;
+    capture.receive(batch, WAIT_MS);
+    state.markWorkerAlive(index, bootMs());
+    if (batch.count === 0) return;
+    const leased = this.isLeased();
+    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.judge(i, leased);
+    // A pause may have come in between: what was accepted under a lease that is over is dropped.
+    const stillLeased = this.isLeased();
+    for (let i = 0; i < batch.count; i++) this.conclude(i, stillLeased);
+    capture.settle(batch);
+    this.count();
+  }
+
+  private isLeased(): boolean {
+    const { words, leaseAt } = this.parts.state;
+    return leaseLeft(words, leaseAt, bootMs()) > 0;
+  }
+
+  /** The reason for packet `i`; leaves the mark that an accepted packet carries on. */
+  private judge(i: number, leased: boolean): number {
+    const { batch, hash, mark, state } = this.parts;
+    const at = batch.word(i, DESCRIPTOR.OFFSET);
+    const end = at + batch.word(i, DESCRIPTOR.CAPTURED);
+    const given = batch.word(i, DESCRIPTOR.MARK);
+    const status = dissect(batch.bytes, at, end, this.packet);
+    const kind = this.packet[CLASS] as number;
+    if (!mark.isCluster(given)) {
+      return decide(leased, status, kind, Flow.OUTSIDE, NO_BUCKET, state.owned, this.options);
+    }
+    const known = mark.bucketOf(given);
+    const flow = flowOf(known, state.owned);
+    const isHashed = flow === Flow.NONE && status === OK;
+    const bucket = isHashed ? hash.bucketOf(hash.hash(this.packet)) : known;
+    batch.marks[i] = bucket === NO_BUCKET ? given : mark.with(given, bucket);
+    return decide(leased, status, kind, flow, bucket, state.owned, this.options);
+  }
+
+  private conclude(i: number, leased: boolean): void {
+    const { batch } = this.parts;
+    if (!leased) batch.reasons[i] = Reason.LEASE_EXPIRED;
+    batch.verdicts[i] = accepts(batch.reasons[i] as number) ? NF_ACCEPT : NF_DROP;
+  }
+
+  private count(): void {
+    const { counters } = this;
+    const { batch, capture } = this.parts;
+    const { overruns, verdictErrors, unreadable } = capture.losses;
+    counters.begin();
+    counters.add(EXTRA.SEEN, batch.count);
+    counters.add(EXTRA.BATCHES, 1);
+    for (let i = 0; i < batch.count; i++) counters.add(batch.reasons[i] as number, 1);
+    counters.set(EXTRA.OVERRUNS, overruns);
+    counters.set(EXTRA.VERDICT_ERRORS, verdictErrors);
+    counters.set(EXTRA.UNREADABLE, unreadable);
+    counters.end();
+  }
+}

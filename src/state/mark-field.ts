@@ -1,0 +1,40 @@
+/**
+ * The bucket in the packet mark and in the connection mark, under a mask of adjacent bits.
+ *
+ *     0          not traffic of the cluster
+ *     1..B       bucket + 1
+ *     all ones   traffic of the cluster, bucket not known yet
+ */
+
+/** What {@link MarkField.bucketOf} gives for a mark without a bucket. */
+const NONE = -1;
+
+export class MarkField {
+  private readonly shift: number;
+
+  /** @param mask adjacent bits, enough of them for all buckets and two values more */
+  constructor(readonly mask: number) {
+    this.shift = 31 - Math.clz32(mask & -mask);
+  }
+
+  /** uint32 mark with nothing but `bucket` in it. */
+  encode(bucket: number): number {
+    return ((bucket + 1) << this.shift) >>> 0;
+  }
+
+  /** `mark` with `bucket` in it; the bits outside the mask stay. */
+  with(mark: number, bucket: number): number {
+    return (mark & ~this.mask) | ((bucket + 1) << this.shift);
+  }
+
+  isCluster(mark: number): boolean {
+    return (mark & this.mask) !== 0;
+  }
+
+  /** The bucket in `mark`, or -1 where it holds none. */
+  bucketOf(mark: number): number {
+    const field = mark & this.mask;
+    if (field === 0 || field === (this.mask | 0)) return NONE;
+    return (field >>> this.shift) - 1;
+  }
+}
