@@ -1,6 +1,5 @@
 // The border between JavaScript and C++: every argument is checked here, once, before a system
-// call.
-// A failed check leaves a pending JavaScript exception and returns false or nullptr; callers
+// call. A failed check leaves a pending JavaScript exception and returns false or nullptr; callers
 // return.
 #pragma once
 

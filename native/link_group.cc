@@ -1,6 +1,5 @@
 // LinkGroup: makes an interface receive frames sent to one multicast MAC address. The kernel ends
-// the
-// membership with the socket, so even a killed process leaves nothing behind (packet(7)).
+// the membership with the socket, so even a killed process leaves nothing behind (packet(7)).
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <sys/socket.h>

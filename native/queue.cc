@@ -1,6 +1,6 @@
 // Queue: one NFQUEUE (linux/netfilter/nfnetlink_queue.h). A batch of packets comes in with one call
-// and its
-// verdicts go out with one more; crossing the border per packet would cost more than the decision.
+// and its verdicts go out with one more; crossing the border per packet would cost more than the
+// decision.
 //
 // Each packet is described by kStride words in `descriptors`:
 //   0 packet id   1 ethertype   2 mark   3 ifindex in   4 offset of the packet in `bytes`
@@ -73,8 +73,8 @@ struct Request {
 };
 
 // Sends a configuration request and waits for its answer; returns 0 or an errno. Packets cannot be
-// in the
-// way: nothing is queued to us before the bind is answered, and the later requests skip over them.
+// in the way: nothing is queued to us before the bind is answered, and the later requests skip over
+// them.
 int Configure(Queue* queue, Request& request) {
   reinterpret_cast<nlmsghdr*>(request.bytes)->nlmsg_len = static_cast<uint32_t>(request.length);
   if (send(queue->fd, request.bytes, request.length, 0) < 0) return errno;
@@ -98,8 +98,7 @@ struct Settings {
 };
 
 // Opens and configures; returns the failed step or nullptr. The length of the queue and its flags
-// are set
-// before the copy mode, since packets arrive from that moment on.
+// are set before the copy mode, since packets arrive from that moment on.
 const char* Open(Queue* queue, const Settings& settings, int* error) {
   queue->number = static_cast<uint16_t>(settings.number);
   queue->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);

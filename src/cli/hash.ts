@@ -1,4 +1,7 @@
-/** `shardwall hash`: where would this address or tuple go? Needs no running node and no configuration. */
+/**
+ * `shardwall hash`: where would this address or tuple go? Needs no running node and no
+ * configuration.
+ */
 import { Command } from "commander";
 import { type Bound, BUCKETS, SEED, TOTAL_NODES } from "../config/limits.js";
 import type { HashMode } from "../config/types.js";

@@ -21,19 +21,19 @@ import {
 import { CliError } from "./error.js";
 
 /** IANA protocol numbers by the names that conntrack(8) and /etc/protocols use. */
-const PROTOCOLS: Readonly<Record<string, number>> = {
-  icmp: 1,
-  tcp: 6,
-  udp: 17,
-  dccp: 33,
-  gre: 47,
-  esp: 50,
-  ah: 51,
-  icmpv6: 58,
-  "ipv6-icmp": 58,
-  sctp: 132,
-  udplite: 136,
-};
+const PROTOCOLS: ReadonlyMap<string, number> = new Map([
+  ["icmp", 1],
+  ["tcp", 6],
+  ["udp", 17],
+  ["dccp", 33],
+  ["gre", 47],
+  ["esp", 50],
+  ["ah", 51],
+  ["icmpv6", 58],
+  ["ipv6-icmp", 58],
+  ["sctp", 132],
+  ["udplite", 136],
+]);
 const WITH_PORTS: ReadonlySet<number> = new Set([6, 17, 33, 132, 136]);
 const WITH_ID: ReadonlySet<number> = new Set([1, 58]);
 const PORT_MAX = 65535;
@@ -91,10 +91,12 @@ function splitEndpoint(text: string): [string, string | undefined] {
   return match === null ? [text, undefined] : [match[1] ?? match[2] ?? "", match[3]];
 }
 
-/** The original direction comes first in a line of `conntrack -L`, so the first of each key counts. */
+/**
+ * The original direction comes first in a line of `conntrack -L`, so the first of each key counts.
+ */
 function conntrackParts(input: string): Parts {
   const words = input.split(/\s+/);
-  const protocol = words.find((word) => word.toLowerCase() in PROTOCOLS) ?? (words[0] as string);
+  const protocol = words.find((word) => PROTOCOLS.has(word.toLowerCase())) ?? (words[0] as string);
   const value = (key: string) =>
     words.find((word) => word.startsWith(`${key}=`))?.slice(key.length + 1);
   const src = value("src");
@@ -116,23 +118,23 @@ function writeTuple(parts: Parts, packet: Int32Array, input: string): void {
 }
 
 function protocolOf(text: string, input: string): number {
-  const known = PROTOCOLS[text.toLowerCase()];
+  const known = PROTOCOLS.get(text.toLowerCase());
   if (known !== undefined) return known;
   const number = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
   if (number <= 255) return number;
-  const names = Object.keys(PROTOCOLS).join(", ");
+  const names = [...PROTOCOLS.keys()].join(", ");
   throw bad(input, `has no protocol '${text}'; allowed: ${names}, or a number 0-255`);
 }
 
 function portOf(text: string | undefined, protocol: number, input: string): number {
-  const wants = WITH_PORTS.has(protocol) ? "port" : WITH_ID.has(protocol) ? "id" : null;
+  const wants = WITH_PORTS.has(protocol) ? "a port" : WITH_ID.has(protocol) ? "an id" : null;
   if (wants === null) {
     if (text !== undefined) throw bad(input, "has ports, its protocol has none");
     return 0;
   }
-  if (text === undefined) throw bad(input, `lacks a ${wants}; ${TUPLE_FORM}`);
+  if (text === undefined) throw bad(input, `lacks ${wants}; ${TUPLE_FORM}`);
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= PORT_MAX)) throw bad(input, `has ${wants} '${text}'; allowed: 0-${PORT_MAX}`);
+  if (!(port <= PORT_MAX)) throw bad(input, `has ${wants} of '${text}'; allowed: 0-${PORT_MAX}`);
   return port;
 }
 

@@ -2,9 +2,8 @@
  * Puts one node's rules, addresses and settings into the kernel and takes them out again.
  *
  * What cannot be told from the kernel afterwards (which address was there before us, what a setting
- * was) is
- * written to a record file first, so that a start after `kill -9` still knows what to take away at
- * its end.
+ * was) is written to a record file first, so that a start after `kill -9` still knows what to take
+ * away at its end.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type LinkGroup, native } from "../platform/native.js";

@@ -1,7 +1,7 @@
 /**
  * The lease in the kernel: the leased buckets as elements with a time-out, in one set per family.
- * When nobody
- * renews it, whether the node crashed, hangs or is stopped, the kernel forgets it by itself.
+ * When nobody renews it, whether the node crashed, hangs or is stopped, the kernel forgets it by
+ * itself.
  */
 import { MarkField } from "../state/mark-field.js";
 import { NetlinkWriter } from "./netlink.js";

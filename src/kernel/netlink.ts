@@ -1,7 +1,6 @@
 /**
  * Netlink messages as bytes (linux/netlink.h). No sockets here: a writer that fills one buffer, and
- * a reader
- * of the kernel's acknowledgements.
+ * a reader of the kernel's acknowledgements.
  */
 const HEADER_BYTES = 16;
 const ATTRIBUTE_BYTES = 4;

@@ -1,8 +1,7 @@
 /**
  * nf_tables requests as bytes (linux/netfilter/nf_tables.h), for what the `nft` program cannot say
- * or says
- * too slowly: the lease, renewed with each heartbeat, and rules with x_tables targets or a checksum
- * fix.
+ * or says too slowly: the lease, renewed with each heartbeat, and rules with x_tables targets or a
+ * checksum fix.
  */
 import { type NetlinkWriter, NLM_F } from "./netlink.js";
 
@@ -36,8 +35,8 @@ export function batch(writer: NetlinkWriter, fill: () => void): void {
 
 /**
  * Replaces the elements of an interval set of marks by `ranges`, each with the time-out. Without
- * ranges the
- * set is left empty. Interval sets hold keys in network byte order, the end of a range exclusive.
+ * ranges the set is left empty. Interval sets hold keys in network byte order, the end of a range
+ * exclusive.
  */
 export function replaceMarks(
   writer: NetlinkWriter,
@@ -105,8 +104,7 @@ function target(writer: NetlinkWriter, name: string, revision: number, info: Uin
 
 /**
  * To user space: queues `first` to `first + count - 1`, chosen by the kernel's flow hash. The flags
- * word stays
- * 0: no bypass, so without a listener the packet is dropped (struct xt_NFQ_info_v3).
+ * word stays 0: no bypass, so without a listener the packet is dropped (struct xt_NFQ_info_v3).
  */
 export function queueTarget(writer: NetlinkWriter, first: number, count: number): void {
   const info = Buffer.alloc(8);
@@ -120,8 +118,7 @@ export const CONNMARK_RESTORE = 2;
 
 /**
  * Copies the bits of `mask` between packet mark and connection mark and leaves the others alone,
- * which
- * `ct mark set` cannot do with two variables (struct xt_connmark_tginfo1).
+ * which `ct mark set` cannot do with two variables (struct xt_connmark_tginfo1).
  */
 export function connmarkTarget(writer: NetlinkWriter, mode: number, mask: number): void {
   const info = Buffer.alloc(16);
@@ -132,8 +129,8 @@ export function connmarkTarget(writer: NetlinkWriter, mode: number, mask: number
 
 /**
  * Writes `value` at `offset` of the transport header and corrects the Internet checksum at
- * `checksumOffset`
- * (RFC 1624), which the `nft` program does not do for the options of neighbour discovery.
+ * `checksumOffset` (RFC 1624), which the `nft` program does not do for the options of neighbour
+ * discovery.
  */
 export function setPayload(
   writer: NetlinkWriter,

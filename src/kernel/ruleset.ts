@@ -12,10 +12,9 @@
  *     -148      settle  bucket not leased -> drop; else bucket -> connection mark
  *
  * The queue's verdict "accept" goes on at the next hook function, therefore `settle` is one of its
- * own. Both come
- * after the mangle table (-150), so that foreign rules there have been seen and none is skipped.
- * Until the batch has filled the chains `to_queue`, `mark_restore` and `mark_save`, `settle` drops
- * everything.
+ * own. Both come after the mangle table (-150), so that foreign rules there have been seen and none
+ * is skipped. Until the batch has filled the chains `to_queue`, `mark_restore` and `mark_save`,
+ * `settle` drops everything.
  */
 import { isIPv6 } from "node:net";
 import type { NetlinkWriter } from "./netlink.js";
@@ -76,8 +75,7 @@ export function removalText(table: string): string {
 
 /**
  * What `onExit: accept` leaves: frames of the cluster are forwarded without being asked about, and
- * ARP answers
- * stay. Meant for the last node, whose peers are gone.
+ * ARP answers stay. Meant for the last node, whose peers are gone.
  */
 export function forwardAllText(settings: RulesetSettings): string {
   return [removalText(settings.table), arpTable(settings), netdevTable(settings)].join("\n");

@@ -1,7 +1,7 @@
 /** A packet worker thread: opens its queue, says so, and runs the loop until it is told to stop. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { DataplaneConfig, HashMode } from "../config/types.js";
-import { native } from "../platform/native.js";
+import { enterThread } from "../platform/threads.js";
 import { type SharedBuffer, SharedState } from "../state/layout.js";
 import { MarkField } from "../state/mark-field.js";
 import { Batch } from "./batch.js";
@@ -20,8 +20,11 @@ export interface PacketThreadData {
   readonly dataplane: DataplaneConfig;
 }
 
+/** Forwarding comes before whatever else runs on the machine. */
+const NICE = -10;
+
 const data = workerData as PacketThreadData;
-native.nameThread(`sw-packet-${data.index}`);
+enterThread(`sw-packet-${data.index}`, NICE);
 const { dataplane, hash, seed } = data;
 const capture = new NfqueueCapture({ number: data.queue, ...dataplane }, data.wakeFd);
 const worker = new Worker({

@@ -3,7 +3,8 @@
  *
  *     capture/ -> dissect/ -> flow/ -> decide/ -> verdict -> count
  *
- * A batch costs two system calls and two crossings of the native border; nothing is allocated in between.
+ * A batch costs two system calls and two crossings of the native border; nothing is allocated in
+ * between.
  */
 import { bootMs } from "../platform/clock.js";
 import { DESCRIPTOR } from "../platform/native.js";

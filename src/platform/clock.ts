@@ -3,7 +3,6 @@ import { native } from "./native.js";
 
 /**
  * Milliseconds of CLOCK_BOOTTIME, with fraction. It never goes back and it goes on while the
- * machine
- * sleeps, so that a node which wakes up finds its lease expired.
+ * machine sleeps, so that a node which wakes up finds its lease expired.
  */
 export const bootMs: () => number = native.now;

@@ -1,7 +1,6 @@
 /**
  * The only importer of the addon. Each class stands for one kernel object and belongs to the thread
- * that
- * made it; its socket is closed with the object, at the latest when the thread ends.
+ * that made it; its socket is closed with the object, at the latest when the thread ends.
  */
 import { createRequire } from "node:module";
 
@@ -34,8 +33,7 @@ export interface Netlink {
 export interface Queue {
   /**
    * Waits for packets and reads at most as many as fit. Returns their number, 0 on wake-up or time-
-   * out.
-   * Throws an errno error.
+   * out. Throws an errno error.
    */
   receive(
     bytes: Uint8Array,

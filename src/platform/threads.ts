@@ -2,6 +2,7 @@
  * A worker thread that is expected to run until it is told to stop, started again when it does not.
  */
 import { Worker } from "node:worker_threads";
+import { native } from "./native.js";
 
 /**
  * Milliseconds before the next start; doubled by each crash within {@link CALM_MS}, up to the
@@ -84,5 +85,18 @@ export class SupervisedThread {
       this.startedMs = now();
       this.worker = this.start();
     }, this.delayMs);
+  }
+}
+
+/**
+ * Names the calling thread for `top -H` and sets its scheduling weight.
+ * @param nice -20..19; left as it is where CAP_SYS_NICE is missing
+ */
+export function enterThread(name: string, nice: number): void {
+  native.nameThread(name);
+  try {
+    native.niceThread(nice);
+  } catch {
+    // Not allowed here: the thread competes like any other.
   }
 }

@@ -2,8 +2,7 @@
  * Counters of one packet worker in shared memory: one writer, readers that get a consistent copy.
  *
  * A version word is odd while the writer is at work; a reader that meets it tries again. So the sum
- * over the
- * reasons equals the packets seen in every copy.
+ * over the reasons equals the packets seen in every copy.
  */
 import { REASON_COUNT } from "./reason.js";
 

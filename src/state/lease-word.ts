@@ -2,10 +2,8 @@
  * The lease as the packet workers see it: one writer (control), many readers, no lock.
  *
  * Milliseconds of boot time do not fit in the 31 bits that an atomic word has to spare, so the time
- * is split in a
- * high and a low word. The writer lowers the low word first: a reader in between sees an expired
- * lease, never
- * one that is too long.
+ * is split in a high and a low word. The writer lowers the low word first: a reader in between sees
+ * an expired lease, never one that is too long.
  */
 const LOW_BITS = 2 ** 30;
 

@@ -1,9 +1,10 @@
 /**
- * Why a packet was accepted or dropped: the one table behind verdicts, counters, CLI, metrics and manual.
+ * Why a packet was accepted or dropped: the one table behind verdicts, counters, CLI, metrics and
+ * manual.
  *
- * Every verdict has exactly one reason, so the sum over the reasons is the number of packets seen. An
- * index is written into shared counters by one thread and read by another: all of them run the same
- * build, so the order is free to change between versions, the names are not.
+ * Every verdict has exactly one reason, so the sum over the reasons is the number of packets seen.
+ * An index is written into shared counters by one thread and read by another: all of them run the
+ * same build, so the order is free to change between versions, the names are not.
  */
 export type Verdict = "accept" | "drop";
 
@@ -15,7 +16,9 @@ export interface ReasonRow {
   readonly text: string;
 }
 
-/** Index of each reason in {@link REASONS}. 0 is an accept, so that dissectors can use it as "ok". */
+/**
+ * Index of each reason in {@link REASONS}. 0 is an accept, so that dissectors can use it as "ok".
+ */
 export const Reason = {
   OWN_FLOW: 0,
   OWN_NEW: 1,

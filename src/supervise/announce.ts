@@ -1,10 +1,8 @@
 /**
  * Tells the neighbours which MAC address the cluster addresses have: gratuitous ARP (RFC 5227, 3)
- * and unsolicited
- * neighbour advertisements (RFC 4861, 7.2.6), sent through libpcap (package `cap`, main thread
- * only). Neighbours
- * that knew the address under another MAC would otherwise send into the void until their cache
- * times out.
+ * and unsolicited neighbour advertisements (RFC 4861, 7.2.6), sent through libpcap (package `cap`,
+ * main thread only). Neighbours that knew the address under another MAC would otherwise send into
+ * the void until their cache times out.
  */
 import { createRequire } from "node:module";
 import { isIPv6 } from "node:net";

@@ -1,7 +1,6 @@
 /**
  * Own status: what this node must have to carry its share. A node that lacks something hands its
- * range over
- * instead of dropping it on the floor.
+ * range over instead of dropping it on the floor.
  */
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import type { Config } from "../config/types.js";

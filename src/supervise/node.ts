@@ -6,8 +6,7 @@
  *     stop    drain -> control thread (LEAVE) -> rules -> queues -> socket
  *
  * While only half of it stands, the kernel drops: a queue without rules gets nothing, rules without
- * a lease
- * accept nothing.
+ * a lease accept nothing.
  */
 import { once } from "node:events";
 import { dirname } from "node:path";

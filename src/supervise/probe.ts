@@ -1,9 +1,8 @@
 /**
  * ICMP and ICMPv6 echo probes of gateways, over the `raw-socket` package. It is not made for
- * several threads, so
- * only the main thread may load it. The reply must reach this very node: the interface needs an
- * address of its
- * own beside the cluster address, whose replies go to whichever node owns their bucket.
+ * several threads, so only the main thread may load it. The reply must reach this very node: the
+ * interface needs an address of its own beside the cluster address, whose replies go to whichever
+ * node owns their bucket.
  */
 import { createRequire } from "node:module";
 import { isIPv6 } from "node:net";

@@ -9,6 +9,12 @@ import type { SharedBuffer } from "../state/layout.js";
 /** The main thread only watches; a pause of it harms nobody for this long. Milliseconds. */
 const MAIN_STALL_MS_MIN = 1000;
 
+/**
+ * A packet worker is silent for this many times `failureMs` before it counts as stalled. Shorter, and a
+ * busy machine takes a late thread for a dead one: giving the range up costs more than waiting for it.
+ */
+const WORKER_STALL_FACTOR = 2;
+
 /** nft table of a cluster: its name with everything else than letters and digits replaced. */
 export function tableName(cluster: string): string {
   return `shardwall_${cluster.replace(/[^A-Za-z0-9]/g, "_")}`;
@@ -41,9 +47,7 @@ export function installSettings(config: Config, directory: string): InstallSetti
   };
 }
 
-/**
- * A worker that stands still for half the failure time is noticed before the peers could notice it.
- */
+/** @param seed of the bucket hash */
 export function controlData(
   config: Config,
   secret: Uint8Array,
@@ -70,7 +74,7 @@ export function controlData(
     shared,
     table: tableName(cluster.name),
     markMask: dataplane.markMask,
-    workerStallMs: timing.failureMs / 2,
+    workerStallMs: WORKER_STALL_FACTOR * timing.failureMs,
     mainStallMs: Math.max(MAIN_STALL_MS_MIN, timing.failureMs),
   };
 }

@@ -1,6 +1,7 @@
 /**
- * Mode xt-cluster against the `cluster` match of the kernel this test runs on, not against a copy of
- * its code. Needs root and xt_cluster; everything happens in a namespace that ends with the test.
+ * Mode xt-cluster against the `cluster` match of the kernel this test runs on, not against a copy
+ * of its code. Needs root and xt_cluster; everything happens in a namespace that ends with the
+ * test.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -8,7 +9,7 @@ import { describe, expect, test } from "vitest";
 import { parseTuple } from "../../src/cli/tuple.js";
 import { BucketHash } from "../../src/packet/flow/bucket.js";
 
-const PROBE = fileURLToPath(new URL("./xt-cluster-probe.mjs", import.meta.url));
+const PROBE = fileURLToPath(new URL("../fixture/xt-cluster-probe.mjs", import.meta.url));
 const ADDRESSES = 250;
 const TOTALS = Array.from({ length: 31 }, (_, at) => at + 2);
 const SEEDS = [0, 0xdeadbeef, 0xffffffff];
@@ -79,9 +80,9 @@ function askKernel(): Row[] {
 }
 
 const reason = missing();
-if (reason !== null) console.warn(`SKIPPED xt-cluster against the kernel: ${reason}`);
+const suffix = reason === null ? "" : ` (SKIPPED: ${reason})`;
 
-describe.skipIf(reason !== null)("mode xt-cluster is bit-exact with the running kernel", () => {
+describe.skipIf(reason !== null)(`xt-cluster equals the running kernel${suffix}`, () => {
   test("2 to 32 nodes, three seeds, IPv4 and IPv6", { timeout: 120_000 }, () => {
     const rows = askKernel();
     expect(rows.length).toBe(2 * ADDRESSES * TOTALS.length * SEEDS.length);

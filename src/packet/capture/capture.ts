@@ -1,7 +1,6 @@
 /**
  * Where packets come from and verdicts go to. Kept this narrow so that another backend needs no
- * change in the
- * loop: AF_PACKET rings can stand in for the queue.
+ * change in the loop: AF_PACKET rings can stand in for the queue.
  */
 import type { Batch } from "../batch.js";
 

@@ -9,8 +9,9 @@
  *     may it open a flow?             -> own-new
  *     pickup?                         -> own-pickup, else no-state
  *
- * The lease comes first, so a node that was paused drops whatever its queue still holds. The dissector
- * comes before the flow, so malformed bytes are never accepted on the strength of a known flow.
+ * The lease comes first, so a node that was paused drops whatever its queue still holds. The
+ * dissector comes before the flow, so malformed bytes are never accepted on the strength of a known
+ * flow.
  */
 import { hasBucket } from "../../state/bucket-set.js";
 import { Reason } from "../../state/reason.js";

@@ -25,8 +25,8 @@ export function copyWords(bytes: Uint8Array, at: number, packet: Int32Array, wor
 /**
  * Whether `size` bytes from `at` can be read.
  *
- * The two ends differ: `limit` is where the packet says it ends, `end` where our copy of it ends.
- * A header beyond the first is a lie (`malformed`), beyond the second alone it is our own short copy
+ * The two ends differ: `limit` is where the packet says it ends, `end` where our copy of it ends. A
+ * header beyond the first is a lie (`malformed`), beyond the second alone it is our own short copy
  * (`truncated`), and the operator's remedy is another one.
  */
 export function room(at: number, size: number, limit: number, end: number): number {

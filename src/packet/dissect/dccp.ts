@@ -1,5 +1,6 @@
 /**
- * DCCP generic header (RFC 4340 section 5.1), 12 bytes with short sequence numbers and 16 with long.
+ * DCCP generic header (RFC 4340 section 5.1), 12 bytes with short sequence numbers and 16 with
+ * long.
  *
  *      0       1       2       3
  *     +---------------+---------------+

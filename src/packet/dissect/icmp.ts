@@ -7,8 +7,8 @@
  *     |      id       |   sequence    |  4: queries; unused or a parameter in errors
  *     +-------------------------------+  8: the packet an error is about
  *
- * A query and its reply carry the same id, which stands in for both ports: sorted, the two directions
- * give one tuple.
+ * A query and its reply carry the same id, which stands in for both ports: sorted, the two
+ * directions give one tuple.
  */
 import { OK, room, u16 } from "./bytes.js";
 import { FOLLOWS, OPENS, PAYLOAD, QUOTES, setTransport } from "./packet.js";
@@ -51,7 +51,9 @@ export function isIcmpError(type: number): boolean {
   }
 }
 
-/** Writes ports and class; for an error only the class, and `PAYLOAD` moves to the quoted packet. */
+/**
+ * Writes ports and class; for an error only the class, and `PAYLOAD` moves to the quoted packet.
+ */
 export function dissectIcmp(
   bytes: Uint8Array,
   at: number,

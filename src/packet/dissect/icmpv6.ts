@@ -31,7 +31,9 @@ export function isIcmpv6Error(type: number): boolean {
   return type < FIRST_INFORMATIONAL;
 }
 
-/** Writes ports and class; for an error only the class, and `PAYLOAD` moves to the quoted packet. */
+/**
+ * Writes ports and class; for an error only the class, and `PAYLOAD` moves to the quoted packet.
+ */
 export function dissectIcmpv6(
   bytes: Uint8Array,
   at: number,

@@ -61,12 +61,14 @@ export function dissectIpv4(
   end: number,
   packet: Int32Array,
 ): number {
-  const status = checkIpv4(bytes, at, Number.MAX_SAFE_INTEGER, end);
+  const fixed = room(at, FIXED_BYTES, Number.MAX_SAFE_INTEGER, end);
+  if (fixed !== OK) return fixed;
+  const limit = at + totalBytes(bytes, at);
+  const status = checkIpv4(bytes, at, limit, end);
   if (status !== OK) return status;
-  if (totalBytes(bytes, at) < headerBytes(bytes, at)) return Reason.MALFORMED;
   if (isFragment(bytes, at)) return Reason.FRAGMENT;
   writeNetwork(bytes, at, packet);
-  packet[LIMIT] = at + totalBytes(bytes, at);
+  packet[LIMIT] = limit;
   return OK;
 }
 

@@ -9,9 +9,10 @@
  *     |      destination address      | 24 .. 39
  *     +-------------------------------+ 40: extension headers, each naming the next
  *
- * The set of headers stepped over is that of the kernel (`ipv6_skip_exthdr`), so that our tuple and the
- * one of connection tracking name the same protocol: mobility, HIP and shim6 headers count as protocols.
- * Jumbograms (RFC 2675) are not supported; their payload length of 0 makes them malformed.
+ * The set of headers stepped over is that of the kernel (`ipv6_skip_exthdr`), so that our tuple and
+ * the one of connection tracking name the same protocol: mobility, HIP and shim6 headers count as
+ * protocols. Jumbograms (RFC 2675) are not supported; their payload length of 0 makes them
+ * malformed.
  */
 import { Reason } from "../../state/reason.js";
 import { copyWords, OK, room, u16 } from "./bytes.js";
@@ -60,7 +61,9 @@ export function dissectIpv6(
   return writeNetwork(bytes, at, limit, end, false, packet);
 }
 
-/** The same for a packet quoted by an ICMPv6 error, which ends at `limit` whatever its length says. */
+/**
+ * The same for a packet quoted by an ICMPv6 error, which ends at `limit` whatever its length says.
+ */
 export function dissectQuotedIpv6(
   bytes: Uint8Array,
   at: number,
@@ -133,8 +136,8 @@ function extensionBytes(bytes: Uint8Array, at: number, kind: number): number {
 }
 
 /**
- * An "atomic" fragment (offset 0, nothing follows; RFC 6946) is a whole packet. In a quote the first
- * piece will do, since it has the ports.
+ * An "atomic" fragment (offset 0, nothing follows; RFC 6946) is a whole packet. In a quote the
+ * first piece will do, since it has the ports.
  */
 function isFragment(bytes: Uint8Array, at: number, quoted: boolean): boolean {
   const mask = quoted ? FRAGMENT_OFFSET : FRAGMENT_OFFSET | MORE_FRAGMENTS;

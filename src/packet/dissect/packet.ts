@@ -2,9 +2,9 @@
  * A dissected packet: one preallocated Int32Array per worker that every packet overwrites, since an
  * object per packet would be garbage per packet. The constants are its word offsets.
  *
- * Addresses and ports are numbers of the big-endian field ("host order"), addresses as signed 32-bit
- * words because that is what an Int32Array holds. An IPv4 address fills the first of its four words,
- * the others are 0.
+ * Addresses and ports are numbers of the big-endian field ("host order"), addresses as signed
+ * 32-bit words because that is what an Int32Array holds. An IPv4 address fills the first of its
+ * four words, the others are 0.
  */
 
 /** 4 or 6. */
@@ -20,7 +20,10 @@ export const DST_PORT = 4;
 export const SRC = 5;
 /** First of four words. */
 export const DST = 9;
-/** Where the header behind the IP header starts: an index into the bytes, not an offset in the packet. */
+/**
+ * Where the header behind the IP header starts: an index into the bytes, not an offset in the
+ * packet.
+ */
 export const PAYLOAD = 13;
 /** Where the packet ends after its own length field; may lie beyond the captured bytes. */
 export const LIMIT = 14;

@@ -1,7 +1,8 @@
 /**
  * Protocols that we know by their addresses alone: GRE (RFC 2784), ESP (RFC 4303), AH over IPv4
- * (RFC 4302), and every protocol without a file of its own. All flows of such a protocol between two
- * hosts are one flow to us: keys and SPIs differ per direction, so they cannot name a connection.
+ * (RFC 4302), and every protocol without a file of its own. All flows of such a protocol between
+ * two hosts are one flow to us: keys and SPIs differ per direction, so they cannot name a
+ * connection.
  */
 import { room } from "./bytes.js";
 import { OPENS, setTransport } from "./packet.js";

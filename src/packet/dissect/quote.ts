@@ -4,11 +4,12 @@
  *     client ---- SYN 10.0.0.1:1234 -> 192.0.2.1:80 ----> router
  *     client <--- time exceeded { SYN 10.0.0.1:1234 -> ...  router
  *
- * The error comes from a router whose address no node has ever seen, so hashing its own header would
- * send it to a node without the flow. The tuple it quotes is that of the flow.
+ * The error comes from a router whose address no node has ever seen, so hashing its own header
+ * would send it to a node without the flow. The tuple it quotes is that of the flow.
  *
- * Errors quote as little as eight bytes behind the IP header: enough for ports or an id, nothing else is
- * asked for. An error about an error does not exist (RFC 1122 section 3.2.2) and is malformed.
+ * Errors quote as little as eight bytes behind the IP header: enough for ports or an id, nothing
+ * else is asked for. An error about an error does not exist (RFC 1122 section 3.2.2) and is
+ * malformed.
  */
 import { Reason } from "../../state/reason.js";
 import { OK, room, u16 } from "./bytes.js";

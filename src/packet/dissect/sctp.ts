@@ -25,7 +25,9 @@ const INIT = 1;
 /** Opens a further path of a multi-homed association: to us a flow of its own. */
 const HEARTBEAT = 4;
 
-/** Status of the common header and the head of the first chunk; a packet without a chunk is void. */
+/**
+ * Status of the common header and the head of the first chunk; a packet without a chunk is void.
+ */
 export function checkSctp(bytes: Uint8Array, at: number, limit: number, end: number): number {
   const status = room(at, HEADER_BYTES, limit, end);
   if (status !== OK) return status;

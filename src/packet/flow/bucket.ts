@@ -10,8 +10,8 @@
  * `tuple` sorts the endpoints (address as an unsigned number, then port), so both directions of a
  * connection give one bucket: `lower address, upper address, lower's port << 16 | upper's port`.
  *
- * `source` and `xt-cluster` hash the opener of a connection, so they are asked for the first packet of
- * a flow only; later packets get their bucket from the flow.
+ * `source` and `xt-cluster` hash the opener of a connection, so they are asked for the first packet
+ * of a flow only; later packets get their bucket from the flow.
  *
  * `xt-cluster` is the kernel's `cluster` match (net/netfilter/xt_cluster.c) on a little-endian
  * machine. It also has its weakness: it counts IPv6 addresses in words but hashes as if one were
@@ -66,7 +66,9 @@ export class BucketHash {
     return short ? jhash1(packet[SRC] as number, this.seed) : this.source6(packet);
   }
 
-  /** Bucket of a hash: ranges of buckets are ranges of hash values. Exact, the product is < 2^53. */
+  /**
+   * Bucket of a hash: ranges of buckets are ranges of hash values. Exact, the product is < 2^53.
+   */
   bucketOf(hash32: number): number {
     return Math.floor((hash32 * this.buckets) / HASH_VALUES);
   }

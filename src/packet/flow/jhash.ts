@@ -2,12 +2,12 @@
  * Bob Jenkins' lookup3 over 32-bit words: the kernel's `jhash_1word`, `jhash_3words` and `jhash2`
  * (include/linux/jhash.h; http://burtleburtle.net/bob/c/lookup3.c, public domain).
  *
- * One hash for every mode, because it has to be computed alike here, in the kernel's `cluster` match,
- * in C++ and in a short BPF program. It is no cryptographic hash: who knows the seed can aim at a
- * bucket, so the seed is part of the cluster's secret.
+ * One hash for every mode, because it has to be computed alike here, in the kernel's `cluster`
+ * match, in C++ and in a short BPF program. It is no cryptographic hash: who knows the seed can aim
+ * at a bucket, so the seed is part of the cluster's secret.
  *
- * All arithmetic is on signed 32-bit numbers (`| 0`), which the compiler keeps in registers; results
- * are unsigned (`>>> 0`).
+ * All arithmetic is on signed 32-bit numbers (`| 0`), which the compiler keeps in registers;
+ * results are unsigned (`>>> 0`).
  */
 
 /** Arbitrary start value of the kernel's variant. */
