@@ -1,5 +1,6 @@
 // Functions of the calling thread: the clock that also counts suspended time, its name, its nice
 // value.
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -45,12 +46,27 @@ napi_value NiceThread(napi_env env, napi_callback_info info) {
   return Undefined(env);
 }
 
+// realtimeThread(priority): round robin before all ordinary threads, 1..99 (sched(7)). Threads that
+// this thread starts are ordinary again.
+napi_value RealtimeThread(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  int64_t priority;
+  if (!call.Int(0, "priority", 1, 99, &priority)) return nullptr;
+  sched_param parameter = {};
+  parameter.sched_priority = static_cast<int>(priority);
+  if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &parameter) != 0) {
+    return Fail(env, "sched_setscheduler", errno);
+  }
+  return Undefined(env);
+}
+
 }  // namespace
 
 bool DefineClock(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
-      Method("now", Now), Method("nameThread", NameThread), Method("niceThread", NiceThread)};
-  return napi_define_properties(env, exports, 3, functions) == napi_ok;
+      Method("now", Now), Method("nameThread", NameThread), Method("niceThread", NiceThread),
+      Method("realtimeThread", RealtimeThread)};
+  return napi_define_properties(env, exports, 4, functions) == napi_ok;
 }
 
 }  // namespace shardwall

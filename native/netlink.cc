@@ -22,6 +22,13 @@ struct Netlink {
   }
 };
 
+// Beyond rmem_max only with CAP_NET_ADMIN of the initial namespace; otherwise up to it.
+void SetReceiveBuffer(int fd, int size) {
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) {
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+  }
+}
+
 // new Netlink(protocol, receiveBufferBytes)
 napi_value Construct(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -34,10 +41,7 @@ napi_value Construct(napi_env env, napi_callback_info info) {
   netlink->fd = fd;
   sockaddr_nl address = {};
   address.nl_family = AF_NETLINK;
-  int size = static_cast<int>(buffer);
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) {
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-  }
+  SetReceiveBuffer(fd, static_cast<int>(buffer));
   if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     int error = errno;
     delete netlink;
@@ -88,6 +92,82 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   return Number(env, static_cast<double>(length));
 }
 
+constexpr size_t kBatchMax = 256;
+
+// receiveMany(bytes, lengths, slotSize, wakeFd, timeoutMs): the number of datagrams, one a slot, 0
+// on wake-up or time-out. The length of a datagram that its slot cannot hold, or that is not the
+// kernel's, is 0.
+napi_value ReceiveMany(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  auto* netlink = Unwrap<Netlink>(call);
+  Bytes bytes;
+  Words lengths;
+  int64_t slot_size, wake, timeout;
+  if (netlink == nullptr || !call.Uint8Array(0, "bytes", 64, &bytes) ||
+      !call.Int32Array(1, "lengths", 1, &lengths) ||
+      !call.Int(2, "slotSize", 64, static_cast<int64_t>(bytes.length), &slot_size) ||
+      !call.Int(3, "wakeFd", -1, INT32_MAX, &wake) ||
+      !call.Int(4, "timeoutMs", -1, 60000, &timeout)) {
+    return nullptr;
+  }
+  pollfd wait[2] = {{netlink->fd, POLLIN, 0}, {static_cast<int>(wake), POLLIN, 0}};
+  int ready = poll(wait, 2, static_cast<int>(timeout));
+  if (ready < 0 && errno != EINTR) return Fail(env, "poll", errno);
+  if (ready <= 0 || (wait[0].revents & (POLLIN | POLLERR)) == 0) return Number(env, 0);
+
+  size_t slot = static_cast<size_t>(slot_size);
+  size_t batch = bytes.length / slot;
+  if (batch > lengths.length) batch = lengths.length;
+  if (batch > kBatchMax) batch = kBatchMax;
+  mmsghdr headers[kBatchMax] = {};
+  iovec parts[kBatchMax];
+  sockaddr_nl from[kBatchMax] = {};
+  for (size_t i = 0; i < batch; i++) {
+    parts[i] = {bytes.data + i * slot, slot};
+    headers[i].msg_hdr.msg_iov = &parts[i];
+    headers[i].msg_hdr.msg_iovlen = 1;
+    headers[i].msg_hdr.msg_name = &from[i];
+    headers[i].msg_hdr.msg_namelen = sizeof from[i];
+  }
+  int received =
+      recvmmsg(netlink->fd, headers, static_cast<unsigned>(batch), MSG_DONTWAIT, nullptr);
+  if (received < 0) {
+    if (errno == EAGAIN || errno == EINTR) return Number(env, 0);
+    return Fail(env, "recvmmsg(AF_NETLINK)", errno);
+  }
+  for (size_t i = 0; i < static_cast<size_t>(received); i++) {
+    bool is_whole = (headers[i].msg_hdr.msg_flags & MSG_TRUNC) == 0 && from[i].nl_pid == 0;
+    lengths.data[i] = is_whole ? static_cast<int32_t>(headers[i].msg_len) : 0;
+  }
+  return Number(env, received);
+}
+
+// join(group): from now on the kernel's messages to this multicast group arrive here.
+napi_value Join(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  auto* netlink = Unwrap<Netlink>(call);
+  int64_t group;
+  if (netlink == nullptr || !call.Int(0, "group", 1, 255, &group)) return nullptr;
+  int value = static_cast<int>(group);
+  int failed = setsockopt(netlink->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &value, sizeof value);
+  return failed != 0 ? Fail(env, "setsockopt(NETLINK_ADD_MEMBERSHIP)", errno) : Undefined(env);
+}
+
+// resize(receiveBufferBytes): the size the socket has then; the kernel counts its overhead in.
+napi_value Resize(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  auto* netlink = Unwrap<Netlink>(call);
+  int64_t buffer;
+  if (netlink == nullptr || !call.Int(0, "receiveBuffer", 0, INT32_MAX, &buffer)) return nullptr;
+  SetReceiveBuffer(netlink->fd, static_cast<int>(buffer));
+  int size = 0;
+  socklen_t length = sizeof size;
+  if (getsockopt(netlink->fd, SOL_SOCKET, SO_RCVBUF, &size, &length) != 0) {
+    return Fail(env, "getsockopt(SO_RCVBUF)", errno);
+  }
+  return Number(env, size);
+}
+
 napi_value Close(napi_env env, napi_callback_info info) {
   auto* netlink = Unwrap<Netlink>(Call(env, info));
   if (netlink == nullptr) return nullptr;
@@ -98,9 +178,10 @@ napi_value Close(napi_env env, napi_callback_info info) {
 }  // namespace
 
 bool DefineNetlink(napi_env env, napi_value exports) {
-  const napi_property_descriptor properties[] = {Method("send", Send), Method("receive", Receive),
-                                                 Method("close", Close)};
-  return DefineClass(env, exports, "Netlink", Construct, properties, 3);
+  const napi_property_descriptor properties[] = {
+      Method("send", Send),     Method("receive", Receive), Method("receiveMany", ReceiveMany),
+      Method("resize", Resize), Method("join", Join),       Method("close", Close)};
+  return DefineClass(env, exports, "Netlink", Construct, properties, 6);
 }
 
 }  // namespace shardwall

@@ -1,9 +1,9 @@
 /**
  * The lease: the permission to accept packets, which ends by itself.
  *
- *      beat: now is read -> lease until now + leaseMs -> beat is sent -> peers hear it, later than now
- *                                     |                                          |
- *                                     ends at now + leaseMs  <  now + failureMs <= peers take over
+ *      beat: now is read -> lease until now + leaseMs -> beat is sent -> peers hear it, later
+ *                                     |                                    |
+ *                                     ends at now + leaseMs  <  now + failureMs <= they take over
  *
  * It is renewed with each beat and only there. It is never renewed once it has run out: whoever was
  * paused for so long must assume that its peers have taken its buckets over.

@@ -1,10 +1,10 @@
 /**
- * Bounds of the cluster protocols that are not keys of the configuration, with what happens at each.
- * Bounds a user can move are in config/limits.ts.
+ * Bounds of the cluster protocols that are not keys of the configuration, with what happens at
+ * each. Bounds a user can move are in config/limits.ts.
  */
 import { LINKS, RUNS_MAX } from "../config/limits.js";
 
-/** Nodes of a cluster, this one included. One more is heard, counted `tooManyNodes`, not believed. */
+/** Nodes of a cluster, this one included. One more is counted `tooManyNodes`, not believed. */
 export const NODES_MAX = 32;
 
 /** Incarnations heard but not proven fresh. At the bound the one heard longest ago is forgotten. */

@@ -150,9 +150,9 @@ export class ClusterNode {
   }
 
   private onNewPeer(peer: Peer): void {
-    this.standing.self.known.add(peer.node);
     this.out.tell({ name: "nodeUp", node: peer.node, incarnation: peer.incarnation });
-    if (!peer.isCompatible) this.out.tell({ name: "configMismatch", node: peer.node });
+    if (peer.isCompatible) this.standing.self.known.add(peer.node);
+    else this.out.tell({ name: "configMismatch", node: peer.node });
   }
 
   private onClaim(peer: Peer, beat: Heartbeat): void {
@@ -203,7 +203,7 @@ export class ClusterNode {
     }
   }
 
-  /** After a pause longer than the lease the peers have taken over, whatever our queues still say. */
+  /** After a pause longer than the lease the peers have taken over, whatever our queues say. */
   private checkLapse(now: number): void {
     const { lease } = this.standing.holding;
     if (!lease.hasLapsed(now)) return;

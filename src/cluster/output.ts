@@ -1,4 +1,4 @@
-/** What the reducer asks for. Outputs are carried out in the order given: that order is a promise. */
+/** What the reducer asks for. Outputs are to be carried out in the order given. */
 import type { State } from "./frame/kind.js";
 import type { Bitmap, Run } from "./ranges/bitmap.js";
 

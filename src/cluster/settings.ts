@@ -1,4 +1,4 @@
-/** What the cluster protocols need to know, and the few things they ask of the world around them. */
+/** What the cluster protocols need to know, and the few things they ask of the world around. */
 import { leaseMsOf } from "../config/limits.js";
 import { DATAGRAM_BYTES, DATAGRAM_BYTES_MIN, LINKS_MAX } from "./limits.js";
 import type { Isolation } from "./membership/isolation.js";

@@ -1,4 +1,4 @@
-/** A node's picture of the cluster at one moment, for `status`, `nodes`, `ranges` and the metrics. */
+/** A node's picture of the cluster at one moment, for `status`, `nodes`, `ranges`, metrics. */
 import type { State } from "./frame/kind.js";
 import type { Peer } from "./membership/peers.js";
 import { type Run, runsOf } from "./ranges/bitmap.js";

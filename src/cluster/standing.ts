@@ -90,7 +90,7 @@ export class Standing {
 
   /** A node that may not serve gives up at once, rather than by handover: nobody is there. */
   private checkIsolation(): void {
-    if (!this.self.isServing || this.self.mayServe(this.peers.size)) return;
+    if (!this.self.isServing || this.self.mayServe(this.surroundings().peers)) return;
     this.holding.stop("yield");
     this.enter("joining");
   }
@@ -112,7 +112,7 @@ export class Standing {
   private surroundings(): Surroundings {
     const peers = this.peers.all();
     return {
-      peers: peers.length,
+      peers: peers.filter((peer) => peer.isCompatible).length,
       isForeign: peers.some((peer) => !peer.isCompatible && peer.state === "active"),
       ownsBuckets: !this.holding.keeper.isIdle,
     };

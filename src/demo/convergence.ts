@@ -2,8 +2,9 @@
 import { bucketsIn, type Run, type StatusReport } from "../api/report.js";
 
 /**
- * Why a cluster is not at rest yet, or null when it is: all `nodes` active and in everybody's view, their ranges
- * contiguous, sorted by id, without gap or overlap, sizes within 1 (DESIGN of ranges, sorted target).
+ * Why a cluster is not at rest yet, or null when it is: all `nodes` active and in everybody's
+ * view, their ranges contiguous, sorted by id, without gap or overlap, sizes within 1 (DESIGN of
+ * ranges, sorted target).
  */
 export function unrest(
   statuses: ReadonlyMap<number, StatusReport>,
@@ -24,7 +25,10 @@ export function unrest(
   );
 }
 
-/** What is wrong with ranges that should be the sorted target of nodes in this order; null if nothing. */
+/**
+ * What is wrong with ranges that should be the sorted target of nodes in this order; null if
+ * nothing.
+ */
 export function rangeFault(ranges: readonly (readonly Run[])[], buckets: number): string | null {
   let next = 0;
   for (const range of ranges) {

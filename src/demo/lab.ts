@@ -1,23 +1,23 @@
 /**
- * A cluster on one machine: client, switches, nodes and server in network namespaces, wired as topology.ts says.
+ * A cluster on one machine: client, switches, nodes and server in network namespaces, wired as
+ * topology.ts says.
  *
- * Nothing may be left behind, so nothing is built asynchronously: while `open` builds, no signal handler
- * runs, and afterwards the lab knows every namespace and process it has. The last way out is the process's
- * `exit` event, which also follows an uncaught error. Only SIGKILL leaves namespaces (never processes):
- * `shardwall demo` therefore runs in a mount namespace of its own (sandbox.ts) that takes them along.
+ * Nothing may be left behind, so nothing is built asynchronously: while `open` builds, no signal
+ * handler runs, and afterwards the lab knows every namespace and process it has. The last way out
+ * is the process's `exit` event, which also follows an uncaught error. Only SIGKILL leaves
+ * namespaces (never processes): `shardwall demo` therefore runs in a mount namespace of its own
+ * (sandbox.ts) that takes them along.
  */
 import type { ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { StatusReport } from "../api/report.js";
-import { SECRET_BYTES } from "../config/limits.js";
-import { writeSecret } from "../config/secret.js";
 import { runTool } from "../kernel/command.js";
 import { bootMs } from "../platform/clock.js";
 import { Children } from "./children.js";
+import { closeAtExit, isClosedAtExit, noLongerAtExit } from "./exit-guard.js";
 import {
   merged,
   NodeProcess,
@@ -49,7 +49,10 @@ export interface LabOptions {
 /** Milliseconds between two looks of `waitFor`. */
 const LOOK_MS = 20;
 
-/** A switch does not look into packets; where br_netfilter is loaded, bridges pass them to IP's hooks. */
+/**
+ * A switch does not look into packets; where br_netfilter is loaded, bridges pass them to IP's
+ * hooks.
+ */
 const UNFILTERED = `for file in /proc/sys/net/bridge/bridge-nf-call-*tables; do
   [ ! -w "$file" ] || echo 0 >"$file"
 done`;
@@ -57,10 +60,6 @@ done`;
 /** The compiled program: also what tests of the TypeScript sources start. */
 const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-
-const openLabs = new Set<Lab>();
 let labsMade = 0;
 
 export class Lab {
@@ -79,8 +78,7 @@ export class Lab {
    */
   static open(nodes: number, options: LabOptions = {}): Lab {
     const lab = new Lab(nodes, options);
-    if (openLabs.size === 0) guardExit();
-    openLabs.add(lab);
+    closeAtExit(lab);
     try {
       lab.build();
     } catch (error) {
@@ -108,7 +106,7 @@ export class Lab {
     return runTool("ip", ["netns", "exec", this.nsName(role), ...argv], input);
   }
 
-  /** Starts a program in a namespace; the pid is the program's own. */
+  /** Starts a program in a namespace; the pid is the program's own, its output must be read. */
   spawn(role: Role, argv: readonly string[]): ChildProcess {
     return this.children.spawn(["ip", "netns", "exec", this.nsName(role), ...argv]);
   }
@@ -180,21 +178,23 @@ export class Lab {
     this.closeNow();
   }
 
-  /** The same without waiting, for the end of the process. */
+  /** The same in one blocking call, for the end of the process. */
   closeNow(): void {
-    if (!openLabs.delete(this)) return;
-    if (openLabs.size === 0) unguardExit();
+    if (!isClosedAtExit(this)) return;
     this.children.killAll();
+    this.children.awaitDeath();
     const lines = rolesOf(this.mode, this.nodes).map((role) => `netns delete ${this.nsName(role)}`);
     try {
       // -force: a lab that could not be built to its end lacks some of them.
       runTool("ip", ["-force", "-batch", "-"], lines.join("\n"));
     } catch {}
     rmSync(this.directory, { recursive: true, force: true });
+    noLongerAtExit(this);
   }
 
   private build(): void {
-    writeSecret(nodeFiles(this.directory, 0).secret, randomBytes(SECRET_BYTES));
+    const { secret } = nodeFiles(this.directory, 0);
+    runTool(process.execPath, [join(DIST, "main.js"), "keygen", "-o", secret]);
     const lines = wiring(this.mode, this.nodes, (role) => this.nsName(role));
     runTool("ip", ["-batch", "-"], lines.join("\n"));
     for (const id of this.nodes) {
@@ -222,23 +222,4 @@ export class Lab {
       .map((node) => `\nnode ${node.id} is not running:\n  ${node.log.slice(-5).join("\n  ")}`)
       .join("");
   }
-}
-
-function closeAll(): void {
-  for (const lab of openLabs) lab.closeNow();
-}
-
-function onSignal(signal: NodeJS.Signals): void {
-  closeAll();
-  process.exit(SIGNAL_EXIT[signal as keyof typeof SIGNAL_EXIT]);
-}
-
-function guardExit(): void {
-  process.on("exit", closeAll);
-  for (const signal of SIGNALS) process.on(signal, onSignal);
-}
-
-function unguardExit(): void {
-  process.off("exit", closeAll);
-  for (const signal of SIGNALS) process.off(signal, onSignal);
 }

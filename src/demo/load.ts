@@ -1,6 +1,8 @@
-/** The traffic programs of a lab: a server, a client that loads it, a prober. Messages are their JSON lines. */
+/**
+ * The traffic programs of a lab: a server, a client that loads it, a prober. Messages are their
+ * JSON lines.
+ */
 import type { ChildProcess } from "node:child_process";
-import { ending } from "./children.js";
 import type { Lab } from "./lab.js";
 import type { ObservedPorts } from "./observer.js";
 import { INSIDE, OUTSIDE, type Role } from "./topology.js";
@@ -11,7 +13,10 @@ import type { ProbeAnswer, ProbeOrder } from "./traffic/probe.js";
 /** The server's ports; 80 is what clients ask. */
 export const PORTS: ObservedPorts = { service: 80, probe: 81 };
 
-/** What the lab's client does unless told otherwise. Rate and ports keep the observer's rule on reuse. */
+/**
+ * What the lab's client does unless told otherwise. Rate and ports keep the observer's rule on
+ * reuse.
+ */
 export const LOAD: ClientSettings = {
   pairs: [
     ...INSIDE.clients4.map((source) => [source, OUTSIDE.server4] as const),
@@ -59,11 +64,6 @@ class Program<T extends { readonly type: string }> {
 
   hush(): void {
     this.child.stdin?.end();
-  }
-
-  async ended(): Promise<void> {
-    await ending(this.child);
-    await this.over;
   }
 
   private heard(message: T): void {

@@ -100,6 +100,11 @@ export class NodeProcess {
     return isRunning(this.child);
   }
 
+  /** Null while it runs, and when a signal ended it. */
+  get exitCode(): number | null {
+    return this.child.exitCode;
+  }
+
   /** Sends a signal to this process and no other; a process that is gone gets none. */
   kill(signal: NodeJS.Signals): void {
     if (this.running) this.child.kill(signal);

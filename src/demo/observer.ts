@@ -1,18 +1,19 @@
 /**
  * Counts, on the server's interface, which node forwarded what.
  *
- * Problem: a second copy of a packet is harmless to TCP, so neither client nor server tells that two nodes
- * accepted it. Its source MAC address does. A capture would show it, too, but may lose frames under load, and
- * tcpdump does not start in a user namespace (it insists on setgroups(2)). So the kernel counts, for every
- * frame, before IP sees it: for each node a set of the connections and one of the packets it has forwarded.
+ * Problem: a second copy of a packet is harmless to TCP, so neither client nor server tells that
+ * two nodes accepted it. Its source MAC address does. A capture would show it, too, but may lose
+ * frames under load, and tcpdump does not start in a user namespace (it insists on setgroups(2)).
+ * So the kernel counts, for every frame, before IP sees it: for each node a set of the
+ * connections and one of the packets it has forwarded.
  *
  *     frame from node 1:  connection in the set of node 2?   -> accepted twice, once per connection
  *                         same packet in the set of node 2?  -> overlap
  *                         remember connection and packet; no room -> untracked
  *
- * A packet is the same if addresses, port, IP id, sequence, acknowledgement and length are; IPv6 has no id, there
- * the TCP timestamp tells a retransmission from a copy. A connection is client address and port: clients
- * must not use a port again within CONNECTION_S.
+ * A packet is the same if addresses, port, IP id, sequence, acknowledgement and length are; IPv6
+ * has no id, there the TCP timestamp tells a retransmission from a copy. A connection is client
+ * address and port: clients must not use a port again within CONNECTION_S.
  */
 import type { Lab } from "./lab.js";
 import { nodeMac } from "./topology.js";
@@ -48,7 +49,8 @@ interface Family {
 
 const FAMILIES: readonly Family[] = [
   family("4", "ip saddr", "ip id . tcp sequence . tcp ackseq . ip length"),
-  // Less by the acknowledgement: nft 1.0.6 has not the registers for two keys of that length in a rule.
+  // Less by the acknowledgement: nft 1.0.6 has not the registers for two keys of that length in a
+  // rule.
   family("6", "ip6 saddr", "tcp option timestamp tsval . tcp sequence . ip6 length"),
 ];
 
@@ -57,7 +59,10 @@ function family(name: "4" | "6", address: string, identity: string): Family {
   return { name, connection, packet: `${connection} . ${identity}` };
 }
 
-/** Ports of the server: connections to `service` are hits, those to `probe` are watched, not counted. */
+/**
+ * Ports of the server: connections to `service` are hits, those to `probe` are watched, not
+ * counted.
+ */
 export interface ObservedPorts {
   readonly service: number;
   readonly probe: number;
@@ -77,7 +82,8 @@ export class Observer {
 
   /** What was counted so far. @throws OpError */
   read(): Observation {
-    // Reset, not list: nft 1.0.6 reads all elements of all sets to list a counter, and stumbles over ours.
+    // Reset, not list: nft 1.0.6 reads all elements of all sets to list a counter, and stumbles
+    // over ours.
     const reset = ["nft", "-json", "reset", "counters", "table", "netdev", TABLE];
     addCounters(this.counted, this.lab.exec("server", reset));
     return toObservation(this.counted, this.lab.nodes);
@@ -136,7 +142,8 @@ ${nodes.map((id) => originText(id, nodes, service)).join("\n")}
 
 function setsText({ name, connection, packet }: Family, nodes: readonly number[]): string {
   const set = (title: string, key: string, seconds: number) =>
-    `  set ${title} { typeof ${key}; flags dynamic,timeout; timeout ${seconds}s; size ${SET_ELEMENTS}; }`;
+    `  set ${title} { typeof ${key}; flags dynamic,timeout; ` +
+    `timeout ${seconds}s; size ${SET_ELEMENTS}; }`;
   return [
     set(`twice${name}`, connection, CONNECTION_S),
     ...nodes.map((id) => set(`connections${name}_${id}`, connection, CONNECTION_S)),
@@ -158,7 +165,8 @@ function originText(id: number, nodes: readonly number[], service: number): stri
     // A reset carries no timestamp and always the IP id 0: two of them are alike without being one.
     `tcp flags & rst != 0 update @connections${name}_${id} { ${connection} } accept`,
     ...others.map((other) => `${packet} @packets${name}_${other} counter name overlap`),
-    `add @packets${name}_${id} { ${packet} } update @connections${name}_${id} { ${connection} } accept`,
+    `add @packets${name}_${id} { ${packet} } ` +
+      `update @connections${name}_${id} { ${connection} } accept`,
   ]);
   return `  chain from_${id} {\n    ${rules.join("\n    ")}\n    counter name untracked\n  }`;
 }

@@ -1,4 +1,7 @@
-/** Source ports whose connections fall into a range: computed with the nodes' own hash, as a user could. */
+/**
+ * Source ports whose connections fall into a range: computed with the nodes' own hash, as a user
+ * could.
+ */
 import type { Run } from "../api/report.js";
 import {
   DST,

@@ -1,7 +1,8 @@
 /**
- * Runs the demo again inside namespaces of its own: mount (with an empty /run), network, and as an ordinary user a
- * user namespace in which it is root. Named network namespaces are mounts below /run/netns, so they end with
- * the last process that sees them, even after SIGKILL, and need no permission outside.
+ * Runs the demo again inside namespaces of its own: mount (with an empty /run), network, and as
+ * an ordinary user a user namespace in which it is root. Named network namespaces are mounts
+ * below /run/netns, so they end with the last process that sees them, even after SIGKILL, and
+ * need no permission outside.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
@@ -13,7 +14,13 @@ import { type Ending, ending, toolEnvironment } from "./children.js";
 const INSIDE = "SHARDWALL_DEMO_INSIDE";
 
 /** Programs the demo starts, with the Debian package that has them. */
-const TOOLS = { ip: "iproute2", nft: "nftables", unshare: "util-linux", setpriv: "util-linux" };
+const TOOLS = {
+  ip: "iproute2",
+  nft: "nftables",
+  mount: "mount",
+  unshare: "util-linux",
+  setpriv: "util-linux",
+};
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -35,7 +42,7 @@ export async function runInside(): Promise<number> {
     ...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"]),
   ];
   checkNamespaces(flags);
-  const mountRun = 'mount -t tmpfs -o mode=755 tmpfs /run && exec "$@"';
+  const mountRun = 'mount -t tmpfs -o mode=755 tmpfs /run || exit 3; exec "$@"';
   const program = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const child = spawn(
     "unshare",
@@ -49,8 +56,8 @@ export async function runInside(): Promise<number> {
 }
 
 /**
- * The inner process: ends when the outer one is told to, or is gone. unshare(1) ignores the signals that
- * a terminal does not send to the whole group, hence the channel.
+ * The inner process: ends when the outer one is told to, or is gone. unshare(1) ignores the
+ * signals that a terminal does not send to the whole group, hence the channel.
  */
 export function obeyOuter(): void {
   const end = (signal: NodeJS.Signals) => process.kill(process.pid, signal);

@@ -1,9 +1,11 @@
 /**
  * The demo's plot, on a lab that is open:
  *
- *     start, converge | traffic ... | SIGKILL one node, probe its range | ... | start it again | ... | count
- *                     0           S/3                                       2S/3                  S
+ *     start, converge | traffic ... | SIGKILL one node, | ... | start it again | ... | count
+ *                     |             | probe its range   |     |                |     |
+ *                     0            S/3                       2S/3                    S
  */
+import { CliError } from "../cli/error.js";
 import { bootMs } from "../platform/clock.js";
 import { unrest } from "./convergence.js";
 import type { Lab } from "./lab.js";
@@ -22,6 +24,7 @@ const PROBE_MS = 5;
 /** Milliseconds until a takeover, a rejoin, a start are given up. */
 const TAKEOVER_MS_MAX = 5000;
 const CONVERGE_MS_MAX = 20_000;
+const REST_MS_MAX = 3000;
 
 /** Plays the whole demo. @throws Error where the cluster does not come up, or ends unasked */
 export async function play(lab: Lab, seconds: number, show: Show): Promise<Outcome> {
@@ -49,7 +52,7 @@ export async function play(lab: Lab, seconds: number, show: Show): Promise<Outco
   await until(1);
   const client = await load.stop();
   await watch.stop();
-  const fault = unrest(await lab.statuses(), lab.nodes);
+  const fault = await lastFault(lab);
   return { nodes: lab.nodes.length, client, seen: observer.read(), takeoverMs, rejoinMs, fault };
 }
 
@@ -60,9 +63,31 @@ async function startCluster(lab: Lab): Promise<number> {
   return converge(lab);
 }
 
+/** @throws CliError as soon as a node ends, with its exit code 3 where it lacks something */
 function converge(lab: Lab): Promise<number> {
-  const settled = async () => unrest(await lab.statuses(), lab.nodes) === null;
+  const settled = async () => {
+    for (const id of lab.nodes) {
+      const { running, exitCode, log } = lab.node(id);
+      if (running) continue;
+      throw new CliError(`node ${id} ended: ${log.at(-1) ?? "no word"}`, exitCode === 3 ? 3 : 1);
+    }
+    return unrest(await lab.statuses(), lab.nodes) === null;
+  };
   return lab.waitFor("cluster at rest", settled, CONVERGE_MS_MAX);
+}
+
+/**
+ * What is wrong at the end; a node that the machine gave no time for a moment may come to rest
+ * again.
+ */
+async function lastFault(lab: Lab): Promise<string | null> {
+  let fault: string | null = null;
+  const settled = async () => {
+    fault = unrest(await lab.statuses(), lab.nodes);
+    return fault === null;
+  };
+  await lab.waitFor("cluster at rest", settled, REST_MS_MAX).catch(() => {});
+  return fault;
 }
 
 /** @returns milliseconds from SIGKILL until a new connection into the range succeeded, or null */
@@ -92,7 +117,9 @@ async function killAndProbe(lab: Lab, victim: number, prober: Prober, show: Show
   return at - killed;
 }
 
-/** @returns milliseconds from the start of the process until all ranges were equal again, or null */
+/**
+ * @returns milliseconds from the start of the process until all ranges were equal again, or null
+ */
 async function rejoin(lab: Lab, victim: number, show: Show): Promise<number | null> {
   show.event(`node ${victim} is started again`);
   lab.startNode(victim);

@@ -1,6 +1,7 @@
 /**
- * What the demo shows while it runs. On a terminal: event lines that scroll, and below them a picture of the cluster
- * that is drawn over itself. Elsewhere: the events and once a second a line with the same figures.
+ * What the demo shows while it runs. On a terminal: event lines that scroll, and below them a
+ * picture of the cluster that is drawn over itself. Elsewhere: the events and once a second a
+ * line with the same figures.
  */
 import type { NodeState, Run } from "../api/report.js";
 import { rangeText } from "../cli/output.js";

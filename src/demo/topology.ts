@@ -1,17 +1,19 @@
 /**
- * The lab's wiring, as text for `ip -batch`: the picture of the cluster match's README with a link for the
- * cluster's own traffic beside it.
+ * The lab's wiring, as text for `ip -batch`: the picture of the cluster match's README with a
+ * link for the cluster's own traffic beside it.
  *
  *     client --- [inside] --- eth1 node 1..N eth2 --- [outside] --- server
  *                                  eth3
  *                                 [sync]
  *
- * The three switches are bridges in a namespace of their own. They do not snoop multicast, so that frames to a
- * multicast MAC reach every node, as on a switch in the field. Each cable is made inside its two namespaces:
- * no name ever appears in the namespace the lab was started from.
+ * The three switches are bridges in a namespace of their own. They do not snoop multicast, so
+ * that frames to a multicast MAC reach every node, as on a switch in the field. Each cable is
+ * made inside its two namespaces: no name ever appears in the namespace the lab was started from.
  */
 
-/** `firewall`: nodes forward between inside and outside. `host`: nodes are the servers, no outside. */
+/**
+ * `firewall`: nodes forward between inside and outside. `host`: nodes are the servers, no outside.
+ */
 export type LabMode = "firewall" | "host";
 
 export type Role = "client" | "server" | "switch" | `node${number}`;
@@ -94,7 +96,9 @@ export function switchSetup(mode: LabMode, nodes: readonly number[]): string[] {
   return lines;
 }
 
-/** Inside a node's namespace. Cluster addresses are missing on purpose: `shardwall run` adds them. */
+/**
+ * Inside a node's namespace. Cluster addresses are missing on purpose: `shardwall run` adds them.
+ */
 export function nodeSetup(mode: LabMode, node: number): string[] {
   const lines = ["link set lo up"];
   for (const cable of cablesOf(mode)) {
@@ -127,7 +131,9 @@ function endSetup(addresses: readonly string[], gateways: readonly string[]): st
   ];
 }
 
-/** Kernel settings of a node: it routes, and does not wait a second for its link-local addresses. */
+/**
+ * Kernel settings of a node: it routes, and does not wait a second for its link-local addresses.
+ */
 export function nodeSettings(mode: LabMode): Record<string, string> {
   const settings: Record<string, string> = { "net/ipv6/conf/all/accept_dad": "0" };
   for (const cable of cablesOf(mode)) {

@@ -7,7 +7,9 @@ import type { Observer } from "./observer.js";
 import type { Frame, NodeRow } from "./show.js";
 import type { ClientReport } from "./traffic/client.js";
 
-/** Milliseconds between two looks at the nodes, and between two of the slower looks at the server. */
+/**
+ * Milliseconds between two looks at the nodes, and between two of the slower looks at the server.
+ */
 const LOOK_MS = 100;
 const COUNT_MS = 500;
 

@@ -6,7 +6,16 @@ const HEADER_BYTES = 16;
 const ATTRIBUTE_BYTES = 4;
 const NLA_F_NESTED = 0x8000;
 
-export const NLM_F = { REQUEST: 1, ACK: 4, DUMP: 0x300, CREATE: 0x400, APPEND: 0x800 } as const;
+export const NLM_F = {
+  REQUEST: 1,
+  ACK: 4,
+  /** The table changed under a dump: entries may be missing in it. */
+  DUMP_INTR: 0x10,
+  DUMP: 0x300,
+  EXCL: 0x200,
+  CREATE: 0x400,
+  APPEND: 0x800,
+} as const;
 export const NLMSG = { ERROR: 2, DONE: 3 } as const;
 
 /**
@@ -37,6 +46,21 @@ export class NetlinkWriter {
     this.bytes.writeUInt32LE(++this.sequence, this.length + 8);
     this.length += HEADER_BYTES;
     this.append(header);
+  }
+
+  u8(type: number, value: number): void {
+    const at = this.openAttribute(type);
+    this.bytes.writeUInt8(value, this.length);
+    this.length += 1;
+    this.close(at);
+  }
+
+  /** Attribute of a 16-bit word in network byte order. */
+  u16(type: number, value: number): void {
+    const at = this.openAttribute(type);
+    this.bytes.writeUInt16BE(value, this.length);
+    this.length += 2;
+    this.close(at);
   }
 
   /** Attribute of a 32-bit word in network byte order. */

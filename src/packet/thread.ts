@@ -21,10 +21,10 @@ export interface PacketThreadData {
 }
 
 /** Forwarding comes before whatever else runs on the machine. */
-const NICE = -10;
+const SCHEDULING = { nice: -10 };
 
 const data = workerData as PacketThreadData;
-enterThread(`sw-packet-${data.index}`, NICE);
+enterThread(`sw-packet-${data.index}`, SCHEDULING);
 const { dataplane, hash, seed } = data;
 const capture = new NfqueueCapture({ number: data.queue, ...dataplane }, data.wakeFd);
 const worker = new Worker({

@@ -26,6 +26,22 @@ export interface Netlink {
    * error.
    */
   receive(bytes: Uint8Array, timeoutMs: number): number;
+  /**
+   * Number of datagrams that were read, one into each slot of `bytes`; 0 on wake-up or time-out.
+   * `lengths` tells the bytes in each; 0 where the datagram was longer than its slot. Throws an
+   * errno error: ENOBUFS once after the kernel had to leave messages out.
+   */
+  receiveMany(
+    bytes: Uint8Array,
+    lengths: Int32Array,
+    slotBytes: number,
+    wakeFd: number,
+    timeoutMs: number,
+  ): number;
+  /** Takes part in a multicast group of the kernel. Throws an errno error. */
+  join(group: number): void;
+  /** Asks for a receive buffer; returns the bytes that the kernel granted, its overhead included. */
+  resize(receiveBufferBytes: number): number;
   close(): void;
 }
 
@@ -57,6 +73,7 @@ interface Addon {
   now(): number;
   nameThread(name: string): void;
   niceThread(value: number): void;
+  realtimeThread(priority: number): void;
   EventFd: new () => EventFd;
   LinkGroup: new (ifindex: number, mac: Uint8Array) => LinkGroup;
   Netlink: new (protocol: number, receiveBufferBytes: number) => Netlink;

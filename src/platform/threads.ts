@@ -88,15 +88,28 @@ export class SupervisedThread {
   }
 }
 
+/** How a thread is scheduled: by weight among all others, or before all ordinary ones. */
+export type Scheduling =
+  | { readonly nice: number }
+  | { readonly realtime: number; readonly nice: number };
+
 /**
- * Names the calling thread for `top -H` and sets its scheduling weight.
- * @param nice -20..19; left as it is where CAP_SYS_NICE is missing
+ * Names the calling thread for `top -H` and sets how it is scheduled.
+ * @param scheduling nice -20..19; realtime 1..99 where allowed, else the nice value. Without
+ *   CAP_SYS_NICE all stays as it is: the thread competes like any other.
  */
-export function enterThread(name: string, nice: number): void {
+export function enterThread(name: string, scheduling: Scheduling): void {
   native.nameThread(name);
+  if ("realtime" in scheduling && isAllowed(() => native.realtimeThread(scheduling.realtime)))
+    return;
+  isAllowed(() => native.niceThread(scheduling.nice));
+}
+
+function isAllowed(action: () => void): boolean {
   try {
-    native.niceThread(nice);
+    action();
+    return true;
   } catch {
-    // Not allowed here: the thread competes like any other.
+    return false;
   }
 }

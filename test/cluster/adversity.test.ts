@@ -1,8 +1,10 @@
-/** Partitions, strangers, twins and recordings: what a link can do to a cluster on purpose or not. */
+/** Partitions, strangers, twins, recordings: what a link can do to a cluster, on purpose or not. */
 import { describe, expect, test } from "vitest";
-import { type Machine, type Settings, settledWorld, World } from "./harness.js";
+import { settledWorld, World } from "./harness.js";
+import type { Machine, Settings } from "./machine.js";
 
 const ALL = [[0, 63]];
+const FAILURE_MS = 200;
 
 const refusedBy = (machine: Machine, world: World) => machine.node?.snapshot(world.now).refused;
 
@@ -114,6 +116,20 @@ describe("strangers on the link", () => {
     expect(refusedBy(world.machines[0], world)?.otherConfig).toBeGreaterThan(10);
   });
 
+  test("nodes of different settings that both serve never enter each other's view", () => {
+    const world = new World(16);
+    const pair = [world.add(1), world.add(2, { configDigest: 2n })];
+    const third = world.add(3);
+    cut(world, [1, 3]);
+    world.run(1000);
+    heal(world);
+    world.run(500);
+    world.crash(third); // its death makes the others look at their views again
+    world.run(1000);
+    const views = pair.map((machine) => machine.node?.snapshot(world.now).view);
+    expect([views, world.accepted()]).toEqual([[[1], [2]], { 1: ALL, 2: ALL }]);
+  });
+
   test("a starting node with the id of a live one gives up; the live one only counts", () => {
     for (let seed = 1; seed <= 10; seed++) {
       const world = settledWorld(seed, 3);
@@ -165,6 +181,24 @@ describe("recordings", () => {
     expect(fresh.events.some((event) => event.name === "nodeUp" && event.node === 2)).toBe(false);
     expect(refusedBy(first, world)?.replayed).toBeGreaterThan(10);
     expect(refusedBy(fresh, world)?.unconfirmed).toBeGreaterThan(10);
+  });
+
+  test("datagrams held back until their sender is dead come too late, fresh as they look", () => {
+    const world = settledWorld(10, 2);
+    const [first, second] = world.machines;
+    world.isRecording = true;
+    world.passes = () => false;
+    world.run(FAILURE_MS - 60);
+    world.crash(second);
+    world.run(FAILURE_MS);
+    expect(first.events.filter((event) => event.name === "nodeDown").length).toBe(1);
+    first.events.length = 0;
+    for (const { from, link, bytes } of world.recorded) {
+      if (from === 2) world.inject(first, link, bytes);
+    }
+    world.run(50);
+    expect(first.events.filter((event) => event.name === "nodeUp")).toEqual([]);
+    expect(first.node?.snapshot(world.now).view).toEqual([1]);
   });
 
   test("a node is not fooled by its own recordings from a former life", () => {

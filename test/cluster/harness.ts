@@ -7,68 +7,26 @@
  */
 
 import { ClusterNode } from "../../src/cluster/node.js";
-import type { ClusterEvent, Output } from "../../src/cluster/output.js";
+import type { Output } from "../../src/cluster/output.js";
 import {
   addAll,
-  type Bitmap,
   both,
   countBuckets,
   emptyBitmap,
   type Run,
   runsOf,
 } from "../../src/cluster/ranges/bitmap.js";
+import type { ClusterInputs } from "../../src/cluster/settings.js";
 import {
-  type ClusterInputs,
-  type ClusterSettings,
-  clusterSettings,
-} from "../../src/cluster/settings.js";
-
-export const SECRET = new Uint8Array(32).fill(7);
-const TICK_MS = 10;
-
-export type Settings = Parameters<typeof clusterSettings>[0];
-
-export interface Faults {
-  /** Share of datagrams lost, and of those delivered twice. */
-  loss: number;
-  duplication: number;
-  /** Milliseconds on the way, drawn evenly; more than a beat apart means reordering. */
-  delayMs: readonly [number, number];
-}
-
-interface Datagram {
-  readonly from: number;
-  readonly to: Machine;
-  readonly link: number;
-  readonly bytes: Uint8Array;
-}
-
-/** A machine: it may run a node, and its kernel keeps the lease. */
-export interface Machine {
-  readonly id: number;
-  node: ClusterNode | null;
-  leaseUntilMs: number;
-  owned: Bitmap;
-  pausedUntilMs: number;
-  inbox: { link: number; bytes: Uint8Array }[];
-  readonly events: ClusterEvent[];
-  readonly said: Output["kind"][];
-  fatal: string;
-  readonly phase: number;
-  readonly settings: ClusterSettings;
-  readonly inputs: Partial<ClusterInputs>;
-}
-
-/** mulberry32: small, and good enough to choose faults. */
-export function seeded(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+  type Datagram,
+  type Faults,
+  type Machine,
+  newMachine,
+  SECRET,
+  type Settings,
+  seeded,
+  TICK_MS,
+} from "./machine.js";
 
 export class World {
   now = 0;
@@ -100,28 +58,11 @@ export class World {
     return (half() << 32n) | half();
   }
 
-  add(id: number, settings: Partial<Settings> = {}, inputs: Partial<ClusterInputs> = {}): Machine {
-    const machine: Machine = {
-      id,
-      node: null,
-      leaseUntilMs: Number.NEGATIVE_INFINITY,
-      owned: emptyBitmap(this.buckets),
-      pausedUntilMs: Number.NEGATIVE_INFINITY,
-      inbox: [],
-      events: [],
-      said: [],
-      fatal: "",
-      phase: Math.floor(this.random() * TICK_MS),
-      settings: clusterSettings({
-        id,
-        name: "sim",
-        secret: SECRET,
-        buckets: this.buckets,
-        configDigest: 1n,
-        ...settings,
-      }),
-      inputs,
-    };
+  add(id: number, own: Partial<Settings> = {}, inputs: Partial<ClusterInputs> = {}): Machine {
+    const { buckets } = this;
+    const common = { id, name: "sim", secret: SECRET, buckets, configDigest: 1n };
+    const phase = Math.floor(this.random() * TICK_MS);
+    const machine = newMachine({ ...common, ...own }, inputs, phase);
     this.machines.push(machine);
     this.start(machine);
     return machine;

@@ -1,4 +1,7 @@
-/** The observer against frames that two plain routers forward, once and twice: what it says must be what was sent. */
+/**
+ * The observer against frames that two plain routers forward, once and twice: what it says must
+ * be what was sent.
+ */
 import { afterEach, describe, expect, test } from "vitest";
 import { Lab } from "../../src/demo/lab.js";
 import { Load, PORTS, startServer } from "../../src/demo/load.js";
@@ -51,7 +54,9 @@ rootOnly("frames", () => {
   let lab: Lab;
   afterEach(() => lab.close());
 
-  /** Two routers with the same addresses; client and server know whose MAC address answers for them. */
+  /**
+   * Two routers with the same addresses; client and server know whose MAC address answers for them.
+   */
   function routers(insideMac: string): void {
     lab = Lab.open(2);
     for (const role of ["node1", "node2"] as const) {
@@ -61,7 +66,8 @@ rootOnly("frames", () => {
           lab.exec(role, ["ip", "address", "add", address, "dev", name, ...flags]);
         }
       }
-      // A router does not forward what came to a multicast MAC, unless the kernel takes it for its own.
+      // A router does not forward what came to a multicast MAC, unless the kernel takes it for
+      // its own.
       const rule = "type filter hook ingress device eth1 priority 0; policy accept;\n";
       lab.exec(
         role,

@@ -1,4 +1,4 @@
-/** Whether a node may serve that has lost sight of others. Silence looks the same as a cut cable. */
+/** Whether a node may serve that has lost sight of others. Death looks the same as a cut cable. */
 export type Isolation = "serve" | "yield" | "majority" | "probe";
 
 export interface IsolationFacts {

@@ -7,7 +7,7 @@ import type { Identity } from "./peers.js";
 
 /** What `Self` has to be told of the others. */
 export interface Surroundings {
-  /** Live peers. */
+  /** Live peers that share the settings that all must share. */
   readonly peers: number;
   /** Whether an active peer differs in a setting that all must share. */
   readonly isForeign: boolean;

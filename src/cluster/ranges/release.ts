@@ -8,14 +8,14 @@
  * owners of a bucket the target owner ranks first, the others by id, lowest first. Release a bucket
  * only to a node that ranks better.
  *
- * Why no bucket becomes unowned. Let e be a node's epoch: it never goes back, rises with each change
- * of the node's own view, and is raised to any higher epoch it hears. Suppose all owners of a bucket
- * have let go and none of them died. The last release of each owner X[i] obeyed a claim sent by
- * X[i+1], which let go later than it claimed. There are finitely many owners, so the chain closes
- * to a cycle, and along it
+ * Why no bucket becomes unowned. Let e be a node's epoch: it never goes back, rises with each
+ * change of the node's own view, and is raised to any higher epoch it hears. Suppose all owners of
+ * a bucket have let go and none of them died. The last release of each owner X[i] obeyed a claim
+ * sent by X[i+1], which let go later than it claimed. There are finitely many owners, so the chain
+ * closes to a cycle, and along it
  *
- *      e(release of X[i]) <= e(claim of X[i+1]) <= e(release of X[i+1]) <= ... <= e(release of X[i])
- *                  obeyed only then          never goes back
+ *    e(release of X[i]) <= e(claim of X[i+1]) <= e(release of X[i+1]) <= ... <= e(release of X[i])
+ *                obeyed only then          never goes back
  *
  * so all are equal. A view change between claim and release would have raised the epoch: each X[i]
  * claimed and released under one view, and all of the cycle under the same one, since hashes agree.

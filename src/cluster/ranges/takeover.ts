@@ -5,8 +5,9 @@
  * only the orphans move: the dead node's claim is cut into as many contiguous pieces as there are
  * survivors, in the order of their ids. Each survivor computes all of it alone and takes its piece.
  *
- * The cut is made over the whole claim, and what a live node claims too is left out only then: nodes
- * that notice the death at different moments see different live claims, but the same last claim.
+ * The cut is made over the whole claim, and what a live node claims too is left out only then:
+ * nodes that notice the death at different moments see different live claims, but the same last
+ * claim of the dead one.
  */
 import { RUNS_MAX } from "../../config/limits.js";
 import {

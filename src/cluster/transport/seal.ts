@@ -1,9 +1,9 @@
 /**
  * AES-256-GCM over a whole datagram: the header is authenticated, the body is encrypted too.
  *
- * A random nonce of 96 bits would allow 2^32 datagrams per key. Here each incarnation of each sender
- * has its own key, and the nonce is link | counter, which the sender never repeats within one
- * incarnation; so no nonce is used twice with a key, without anything kept on disk.
+ * A random nonce of 96 bits would allow 2^32 datagrams per key. Here each incarnation of each
+ * sender has its own key, and the nonce is link | counter, which the sender never repeats within
+ * one incarnation; so no nonce is used twice with a key, without anything kept on disk.
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync } from "node:crypto";
 import { HEADER_BYTES, viewOf } from "../frame/header.js";
@@ -37,7 +37,12 @@ export function seal(key: Uint8Array, header: Uint8Array, body: Uint8Array): Uin
   cipher.setAAD(header);
   const encrypted = cipher.update(body);
   cipher.final();
-  return Buffer.concat([header, encrypted, cipher.getAuthTag()]);
+  // Not a Buffer: its slice() shares memory, where the type promises a copy.
+  const bytes = new Uint8Array(HEADER_BYTES + encrypted.length + TAG_BYTES);
+  bytes.set(header);
+  bytes.set(encrypted, HEADER_BYTES);
+  bytes.set(cipher.getAuthTag(), HEADER_BYTES + encrypted.length);
+  return bytes;
 }
 
 /** The body of an authentic datagram, or null. `bytes` hold at least a header and a tag. */

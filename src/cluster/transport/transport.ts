@@ -1,7 +1,7 @@
 /**
  * Transport without sockets: bodies in, datagrams out, and the other way round.
  *
- * Each datagram is refused for exactly one reason, in the order below, and counted. Everything up to
+ * Each datagram is refused for exactly one reason, in the order below, and counted. All up to
  * `badAuth` judges clear bytes that anybody can forge, so it decides nothing but to refuse.
  *
  *      length -> magic, version -> cluster -> sender, link -> own? -> key -> authentic? -> new?

@@ -2,8 +2,8 @@
  * The sockets of the links: the only place of cluster/ that touches the network.
  *
  * A link may be absent at any time: its interface not there yet, its address gone, its cable out.
- * So nothing here throws. An error is counted by its errno name; where it says that the socket is of
- * no more use, the socket is closed and opened again every `REOPEN_MS` until that succeeds.
+ * So nothing here throws. An error is counted by its errno name; where it says that the socket is
+ * of no more use, the socket is closed and opened again every `REOPEN_MS` until that succeeds.
  *
  * Node cannot bind a socket to a device, and the kernel gives a multicast datagram to every socket
  * of its group and port. So where links share both, the source address tells whose it is.

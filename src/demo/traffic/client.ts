@@ -1,11 +1,12 @@
 /**
- * The lab's HTTP client: opens a new connection per hit, at a steady rate, from several addresses in turn.
+ * The lab's HTTP client: opens a new connection per hit, at a steady rate, from several addresses
+ * in turn.
  *
- * argv[2]: {@link ClientSettings} as JSON. stdout: a {@link ClientReport} four times a second, and the last
- * one, with `"type":"end"`, when all hits are over after stdin was closed.
+ * argv[2]: {@link ClientSettings} as JSON. stdout: a {@link ClientReport} four times a second,
+ * and the last one, with `"type":"end"`, when all hits are over after stdin was closed.
  *
- * The rate is fixed and not "as fast as it goes": nodes, client and server share this machine's processors,
- * and a node that gets none for failureMs is rightly taken for dead.
+ * The rate is fixed and not "as fast as it goes": nodes, client and server share this machine's
+ * processors, and a node that gets none for failureMs is rightly taken for dead.
  */
 import { bootMs } from "../../platform/clock.js";
 import { hit } from "./hit.js";

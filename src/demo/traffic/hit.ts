@@ -16,7 +16,8 @@ export interface HitOptions {
 
 /**
  * Connects, asks, reads the answer to its end.
- * @returns null, or why it failed: an errno name such as `ECONNRESET`, `timeout`, `status 500`, `answer`
+ * @returns null, or why it failed: an errno name such as `ECONNRESET`, `timeout`, `status 500`,
+ * `answer`
  */
 export function hit({ signal, ...target }: HitOptions): Promise<string | null> {
   return new Promise((resolve) => {

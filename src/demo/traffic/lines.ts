@@ -2,7 +2,10 @@
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 
-/** Calls `handle` with each object of a stream; resolves at its end. Lines that are no JSON are ignored. */
+/**
+ * Calls `handle` with each object of a stream; resolves at its end. Lines that are no JSON are
+ * ignored.
+ */
 export async function readLines<T>(stream: Readable, handle: (message: T) => void): Promise<void> {
   for await (const line of createInterface({ input: stream })) {
     try {

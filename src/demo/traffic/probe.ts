@@ -1,9 +1,11 @@
 /**
- * Finds the moment from which new connections of a dead node's range succeed. Started before it is needed; stdin: one
- * {@link ProbeOrder} a line; stdout: `{"type":"ready"}`, then one {@link ProbeAnswer} per order.
+ * Finds the moment from which new connections of a dead node's range succeed. Started before it
+ * is needed; stdin: one {@link ProbeOrder} a line; stdout: `{"type":"ready"}`, then one {@link
+ * ProbeAnswer} per order.
  *
- * One connection that is tried again would show TCP's retransmission timer (1 s), not the cluster. So a new
- * one is started every few milliseconds, each from a port of its own, until the first of them succeeds.
+ * One connection that is tried again would show TCP's retransmission timer (1 s), not the
+ * cluster. So a new one is started every few milliseconds, each from a port of its own, until the
+ * first of them succeeds.
  */
 import { setMaxListeners } from "node:events";
 import { bootMs } from "../../platform/clock.js";

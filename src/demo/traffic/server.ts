@@ -1,6 +1,6 @@
 /**
- * The lab's HTTP server: answers each request and closes the connection, on every port of its arguments and on all
- * addresses. Tells `{"type":"ready","ports":[...]}` when it listens.
+ * The lab's HTTP server: answers each request and closes the connection, on every port of its
+ * arguments and on all addresses. Tells `{"type":"ready","ports":[...]}` when it listens.
  *
  * It closes first, so that TIME_WAIT stays here and clients find their ports free.
  */
