@@ -140,3 +140,12 @@ export const API_ANSWER_BYTES_MAX = 16_777_216;
 
 /** Metrics page in bytes. Longer: answered with 500. */
 export const METRICS_BYTES_MAX = 4_194_304;
+
+/**
+ * Flows that a packet worker remembers where only the opener's address is hashed, a power of two. At
+ * the bound the one seen longest ago makes room; its next reply may then be decided by the wrong side.
+ */
+export const MIRROR_FLOWS = 65536;
+
+/** A remembered flow without a packet for this long is forgotten; above the kernel's UDP time-outs. */
+export const MIRROR_IDLE_MS = 180_000;

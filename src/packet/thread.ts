@@ -1,12 +1,15 @@
 /** A packet worker thread: opens its queue, says so, and runs the loop until it is told to stop. */
 import { parentPort, workerData } from "node:worker_threads";
+import { MIRROR_FLOWS, MIRROR_IDLE_MS } from "../config/limits.js";
 import type { DataplaneConfig, HashMode } from "../config/types.js";
 import { enterThread } from "../platform/threads.js";
 import { type SharedBuffer, SharedState } from "../state/layout.js";
 import { MarkField } from "../state/mark-field.js";
+import { Mirror } from "../state/mirror.js";
 import { Batch } from "./batch.js";
 import { NfqueueCapture } from "./capture/nfqueue.js";
 import { BucketHash } from "./flow/bucket.js";
+import { FlowMirror } from "./flow/flow-mirror.js";
 import { Worker } from "./worker.js";
 
 /** What `main` gives to the thread. */
@@ -18,6 +21,8 @@ export interface PacketThreadData {
   readonly shared: SharedBuffer;
   readonly hash: { readonly mode: HashMode; readonly buckets: number };
   readonly dataplane: DataplaneConfig;
+  /** Memory of the mirror; null where the hash is symmetric. */
+  readonly mirror: SharedArrayBuffer | null;
 }
 
 /** Forwarding comes before whatever else runs on the machine. */
@@ -35,7 +40,15 @@ const worker = new Worker({
   hash: new BucketHash({ ...hash, seed }),
   mark: new MarkField(dataplane.markMask),
   pickup: dataplane.pickup,
+  mirror: data.mirror && new FlowMirror(shardOf(data.mirror), seed),
 });
+
+function shardOf(buffer: SharedArrayBuffer): Mirror {
+  const { index: own, dataplane: settings } = data;
+  const shards = settings.queues;
+  return new Mirror({ buffer, shards, flows: MIRROR_FLOWS, own, idleMs: MIRROR_IDLE_MS });
+}
+
 parentPort?.postMessage("ready");
 worker.run();
 capture.close();

@@ -20,6 +20,7 @@ import { OK } from "./dissect/bytes.js";
 import { dissect } from "./dissect/dissect.js";
 import { CLASS, newPacket } from "./dissect/packet.js";
 import type { BucketHash } from "./flow/bucket.js";
+import type { FlowMirror } from "./flow/flow-mirror.js";
 
 /** Longest wait for a packet, milliseconds: an idle worker shows this often that it is alive. */
 const WAIT_MS = 20;
@@ -33,6 +34,8 @@ export interface WorkerParts {
   readonly mark: MarkField;
   /** Take over connections whose beginning was not seen. */
   readonly pickup: boolean;
+  /** Flows seen before; null where every packet names the bucket of its flow by itself. */
+  readonly mirror: FlowMirror | null;
 }
 
 export class Worker {
@@ -54,11 +57,12 @@ export class Worker {
 
   /** One batch, from the kernel to the kernel. */
   breathe(): void {
-    const { capture, batch, state, index } = this.parts;
+    const { capture, batch, state, index, mirror } = this.parts;
     capture.receive(batch, WAIT_MS);
     state.markWorkerAlive(index, bootMs());
     if (batch.count === 0) return;
     const leased = this.isLeased();
+    mirror?.begin(bootMs());
     for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.judge(i, leased);
     // A pause may have come in between: what was accepted under a lease that is over is dropped.
     const stillLeased = this.isLeased();
@@ -74,7 +78,7 @@ export class Worker {
 
   /** The reason for packet `i`; leaves the mark that an accepted packet carries on. */
   private judge(i: number, leased: boolean): number {
-    const { batch, hash, mark, state } = this.parts;
+    const { batch, hash, mark, state, mirror } = this.parts;
     const at = batch.word(i, DESCRIPTOR.OFFSET);
     const end = at + batch.word(i, DESCRIPTOR.CAPTURED);
     const given = batch.word(i, DESCRIPTOR.MARK);
@@ -83,12 +87,16 @@ export class Worker {
     if (!mark.isCluster(given)) {
       return decide(leased, status, kind, Flow.OUTSIDE, NO_BUCKET, state.owned, this.options);
     }
-    const known = mark.bucketOf(given);
+    let known = mark.bucketOf(given);
+    if (known === NO_BUCKET && status === OK && mirror !== null) known = mirror.find(this.packet);
     const flow = flowOf(known, state.owned);
     const isHashed = flow === Flow.NONE && status === OK;
     const bucket = isHashed ? hash.bucketOf(hash.hash(this.packet)) : known;
     batch.marks[i] = bucket === NO_BUCKET ? given : mark.with(given, bucket);
-    return decide(leased, status, kind, flow, bucket, state.owned, this.options);
+    const reason = decide(leased, status, kind, flow, bucket, state.owned, this.options);
+    if (reason === Reason.FOREIGN_NEW && mirror !== null)
+      mirror.remember(this.packet, kind, bucket);
+    return reason;
   }
 
   private conclude(i: number, leased: boolean): void {

@@ -1,4 +1,5 @@
 /** One packet worker thread per queue, kept running. */
+import { MIRROR_FLOWS } from "../config/limits.js";
 import type { Config } from "../config/types.js";
 import type { PacketThreadData } from "../packet/thread.js";
 import { bootMs } from "../platform/clock.js";
@@ -6,6 +7,7 @@ import type { Logger } from "../platform/log.js";
 import { type EventFd, native } from "../platform/native.js";
 import { SupervisedThread } from "../platform/threads.js";
 import type { SharedBuffer, SharedState } from "../state/layout.js";
+import { mirrorBytes } from "../state/mirror.js";
 
 const SCRIPT = new URL("../packet/thread.js", import.meta.url);
 const READY_MS = 5000;
@@ -23,7 +25,13 @@ export class PacketWorkers {
   private readonly wake: EventFd[] = [];
   private readonly threads: SupervisedThread[] = [];
 
-  private constructor(private readonly settings: PacketWorkersSettings) {}
+  private readonly mirror: SharedArrayBuffer | null;
+
+  private constructor(private readonly settings: PacketWorkersSettings) {
+    const { cluster, dataplane } = settings.config;
+    const bytes = mirrorBytes(dataplane.queues, MIRROR_FLOWS);
+    this.mirror = cluster.hash.mode === "tuple" ? null : new SharedArrayBuffer(bytes);
+  }
 
   /**
    * Starts all workers; resolves when each has its queue.
@@ -67,6 +75,7 @@ export class PacketWorkers {
       shared,
       hash: { mode: config.cluster.hash.mode, buckets: config.cluster.buckets },
       dataplane: config.dataplane,
+      mirror: this.mirror,
     };
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`worker ${index} did not start`)), READY_MS);

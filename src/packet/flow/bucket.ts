@@ -105,7 +105,7 @@ export class BucketHash {
 }
 
 /** Whether the source endpoint sorts before the destination; equal endpoints count as sorted. */
-function sourceIsLower(packet: Int32Array): boolean {
+export function sourceIsLower(packet: Int32Array): boolean {
   for (let word = 0; word < ADDRESS_WORDS; word++) {
     const src = (packet[SRC + word] as number) >>> 0;
     const dst = (packet[DST + word] as number) >>> 0;
