@@ -41,6 +41,15 @@ function renewalText() {
     .join("");
 }
 
+/** A figure counts only if the kernel holds what was leased. */
+function checkLease() {
+  for (const table of sets) {
+    const argv = ["list", "set", ...table.split(" "), "leased"];
+    const leased = execFileSync("nft", argv, { encoding: "utf8" });
+    if (leased.split("timeout ").length - 1 !== RUNS.length) throw new Error(leased);
+  }
+}
+
 function timed(times, action) {
   const taken = Array.from({ length: times }, () => {
     const start = performance.now();
@@ -63,6 +72,7 @@ function measure(renewals) {
   const renew = () => lease.renew(RUNS, LEASE_MS);
   timed(Math.ceil(renewals / 10), renew); // warm: the compiler has seen it
   const netlink = timed(renewals, renew);
+  checkLease();
   const text = renewalText();
   const program = timed(NFT_RUNS, () => nft(text));
   lease.close();

@@ -88,7 +88,8 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   ssize_t length = recvmsg(netlink->fd, &message, MSG_DONTWAIT);
   if (length < 0) return errno == EAGAIN ? Number(env, 0) : Fail(env, "recvmsg(AF_NETLINK)", errno);
   if ((message.msg_flags & MSG_TRUNC) != 0) return Fail(env, "recvmsg(AF_NETLINK)", EMSGSIZE);
-  if (from.nl_pid != 0) return Number(env, 0);  // not from the kernel: another process may not answer
+  // Not from the kernel: another process may not answer.
+  if (from.nl_pid != 0) return Number(env, 0);
   return Number(env, static_cast<double>(length));
 }
 

@@ -1,35 +1,24 @@
 // Queue: one NFQUEUE (linux/netfilter/nfnetlink_queue.h). A batch of packets comes in with one call
 // and its verdicts go out with one more; crossing the border per packet would cost more than the
-// decision.
-//
-// Each packet is described by kStride words in `descriptors`:
-//   0 packet id   1 ethertype   2 mark   3 ifindex in   4 offset of the packet in `bytes`
-//   5 captured length   6 full length   7 hook
+// decision. queue_wire.h has the words that describe a packet.
 #include <arpa/inet.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_queue.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <new>
 
 #include "classes.h"
 #include "guard.h"
+#include "queue_wire.h"
 
 namespace shardwall {
 
 namespace {
 
-constexpr int kStride = 8;
 constexpr size_t kBatchMax = 256;
 constexpr size_t kAttributesMax = 256;  // netlink headers and all attributes but the payload
-constexpr size_t kVerdictSize =
-    NLMSG_LENGTH(sizeof(nfgenmsg)) + NLA_HDRLEN + sizeof(nfqnl_msg_verdict_hdr) + NLA_HDRLEN + 4;
-static_assert(kVerdictSize % NLMSG_ALIGNTO == 0, "verdicts are laid end to end");
 
 struct Queue {
   int fd = -1;
@@ -45,30 +34,6 @@ struct Queue {
   void Close() {
     if (fd >= 0) close(fd);
     fd = -1;
-  }
-};
-
-// A request of one or two attributes, built on the stack.
-struct Request {
-  uint8_t bytes[128] = {};
-  size_t length = NLMSG_LENGTH(sizeof(nfgenmsg));
-
-  Request(uint16_t queue, int message) {
-    auto* header = reinterpret_cast<nlmsghdr*>(bytes);
-    header->nlmsg_type = static_cast<uint16_t>((NFNL_SUBSYS_QUEUE << 8) | message);
-    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-    auto* family = reinterpret_cast<nfgenmsg*>(bytes + NLMSG_HDRLEN);
-    family->version = NFNETLINK_V0;
-    family->res_id = htons(queue);
-  }
-  template <typename T>
-  Request& Add(uint16_t type, T value) {
-    auto* attribute = reinterpret_cast<nlattr*>(bytes + length);
-    attribute->nla_type = type;
-    attribute->nla_len = static_cast<uint16_t>(NLA_HDRLEN + sizeof value);
-    memcpy(bytes + length + NLA_HDRLEN, &value, sizeof value);
-    length += NLA_ALIGN(attribute->nla_len);
-    return *this;
   }
 };
 
@@ -114,18 +79,18 @@ const char* Open(Queue* queue, const Settings& settings, int* error) {
   if (*error != 0) return "bind(NETLINK_NETFILTER)";
 
   nfqnl_msg_config_cmd command = {NFQNL_CFG_CMD_BIND, 0, htons(AF_UNSPEC)};
-  Request take(queue->number, NFQNL_MSG_CONFIG);
+  Request take(queue->number);
   *error = Configure(queue, take.Add(NFQA_CFG_CMD, command));
   if (*error != 0) return "bind to the NFQUEUE";
 
-  Request limit(queue->number, NFQNL_MSG_CONFIG);
+  Request limit(queue->number);
   *error = Configure(queue, limit.Add(NFQA_CFG_QUEUE_MAXLEN,
                                       htonl(static_cast<uint32_t>(settings.length))));
   if (*error != 0) return "set the NFQUEUE length";
 
   // Fail-open is cleared on purpose: a full queue must never let a packet pass unseen.
   uint32_t flags = settings.gso != 0 ? NFQA_CFG_F_GSO : 0;
-  Request flag(queue->number, NFQNL_MSG_CONFIG);
+  Request flag(queue->number);
   flag.Add(NFQA_CFG_FLAGS, htonl(flags));
   flag.Add(NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
   *error = Configure(queue, flag);
@@ -133,7 +98,7 @@ const char* Open(Queue* queue, const Settings& settings, int* error) {
 
   nfqnl_msg_config_params params = {htonl(static_cast<uint32_t>(settings.copy_range)),
                                     NFQNL_COPY_PACKET};
-  Request copy(queue->number, NFQNL_MSG_CONFIG);
+  Request copy(queue->number);
   *error = Configure(queue, copy.Add(NFQA_CFG_PARAMS, params));
   return *error != 0 ? "set the NFQUEUE copy range" : nullptr;
 }
@@ -160,63 +125,12 @@ napi_value Construct(napi_env env, napi_callback_info info) {
   return Wrap(env, call.self, queue) ? call.self : nullptr;
 }
 
-void ReadAttribute(const nlattr* attribute, const uint8_t* slot, size_t value_length,
-                   size_t slot_offset, int32_t* out) {
-  const auto* value = reinterpret_cast<const uint8_t*>(attribute) + NLA_HDRLEN;
-  uint32_t word = 0;
-  if (value_length >= 4) memcpy(&word, value, 4);
-  switch (attribute->nla_type & NLA_TYPE_MASK) {
-    case NFQA_PACKET_HDR:
-      if (value_length < 7) return;
-      out[0] = static_cast<int32_t>(ntohl(word));
-      out[1] = (value[4] << 8) | value[5];
-      out[7] = value[6];
-      return;
-    case NFQA_MARK:
-      out[2] = static_cast<int32_t>(ntohl(word));
-      return;
-    case NFQA_IFINDEX_INDEV:
-      out[3] = static_cast<int32_t>(ntohl(word));
-      return;
-    case NFQA_CAP_LEN:
-      out[6] = static_cast<int32_t>(ntohl(word));
-      return;
-    case NFQA_PAYLOAD:
-      out[4] = static_cast<int32_t>(slot_offset + static_cast<size_t>(value - slot));
-      out[5] = static_cast<int32_t>(value_length);
-      return;
-    default:
-      return;
-  }
-}
-
-// Fills the descriptor of the message in `slot`; false if it is not a packet that can be answered.
-bool Describe(Queue* queue, const uint8_t* slot, size_t length, size_t slot_offset, int32_t* out) {
-  constexpr size_t kFixed = NLMSG_LENGTH(sizeof(nfgenmsg));
-  const auto* header = reinterpret_cast<const nlmsghdr*>(slot);
-  if (length < kFixed) {
-    queue->malformed++;
-    return false;
-  }
-  if (header->nlmsg_type == NLMSG_ERROR) {
-    queue->verdict_errors++;
-    return false;
-  }
-  if (header->nlmsg_type != ((NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_PACKET)) return false;
-  memset(out, 0, kStride * sizeof *out);
-  out[7] = -1;
-  for (size_t at = kFixed; at + NLA_HDRLEN <= length;) {
-    const auto* attribute = reinterpret_cast<const nlattr*>(slot + at);
-    size_t attribute_length = attribute->nla_len;
-    if (attribute_length < NLA_HDRLEN) break;
-    if (attribute_length > length - at) attribute_length = length - at;
-    ReadAttribute(attribute, slot, attribute_length - NLA_HDRLEN, slot_offset, out);
-    at += NLA_ALIGN(attribute_length);
-  }
-  if (out[6] == 0) out[6] = out[5];
-  if (out[7] >= 0) return true;
-  queue->malformed++;
-  return false;
+// Whether the message in `slot` is a packet, then described at `out`; anything else is counted.
+bool Take(Queue* queue, const uint8_t* slot, size_t length, size_t slot_offset, int32_t* out) {
+  Message message = Describe(slot, length, slot_offset, out);
+  if (message == Message::kRefusal) queue->verdict_errors++;
+  if (message == Message::kMalformed) queue->malformed++;
+  return message == Message::kPacket;
 }
 
 // Blocks until a packet, the wake-up or the time-out. Returns an errno, and whether packets are
@@ -269,31 +183,9 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   size_t packets = 0;
   for (size_t i = 0; i < static_cast<size_t>(received); i++) {
     int32_t* out = descriptors.data + packets * kStride;
-    if (Describe(queue, bytes.data + i * slot, queue->headers[i].msg_len, i * slot, out)) packets++;
+    if (Take(queue, bytes.data + i * slot, queue->headers[i].msg_len, i * slot, out)) packets++;
   }
   return Number(env, static_cast<double>(packets));
-}
-
-void WriteVerdict(const Queue* queue, int32_t id, int32_t verdict, int32_t mark, uint8_t* out) {
-  auto* header = reinterpret_cast<nlmsghdr*>(out);
-  *header = {};
-  header->nlmsg_len = kVerdictSize;
-  header->nlmsg_type = (NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_VERDICT;
-  header->nlmsg_flags = NLM_F_REQUEST;
-  auto* family = reinterpret_cast<nfgenmsg*>(out + NLMSG_HDRLEN);
-  *family = {};
-  family->res_id = htons(queue->number);
-  uint8_t* at = out + NLMSG_LENGTH(sizeof(nfgenmsg));
-  nlattr attribute = {NLA_HDRLEN + sizeof(nfqnl_msg_verdict_hdr), NFQA_VERDICT_HDR};
-  nfqnl_msg_verdict_hdr value = {htonl(static_cast<uint32_t>(verdict)),
-                                 htonl(static_cast<uint32_t>(id))};
-  memcpy(at, &attribute, sizeof attribute);
-  memcpy(at + NLA_HDRLEN, &value, sizeof value);
-  at += NLA_HDRLEN + sizeof value;
-  nlattr mark_attribute = {NLA_HDRLEN + 4, NFQA_MARK};
-  uint32_t mark_value = htonl(static_cast<uint32_t>(mark));
-  memcpy(at, &mark_attribute, sizeof mark_attribute);
-  memcpy(at + NLA_HDRLEN, &mark_value, 4);
 }
 
 // settle(descriptors, verdicts, marks, count): a verdict and a mark for each packet of the batch.
@@ -310,7 +202,7 @@ napi_value Settle(napi_env env, napi_callback_info info) {
     return nullptr;
   }
   for (size_t i = 0; i < packets; i++) {
-    WriteVerdict(queue, descriptors.data[i * kStride], verdicts.data[i], marks.data[i],
+    WriteVerdict(queue->number, descriptors.data[i * kStride], verdicts.data[i], marks.data[i],
                  queue->verdicts + i * kVerdictSize);
   }
   ssize_t sent = send(queue->fd, queue->verdicts, packets * kVerdictSize, 0);

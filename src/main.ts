@@ -76,6 +76,7 @@ function addNodeCommands(root: Command): void {
     .command("demo")
     .description("a real cluster in network namespaces on this machine")
     .option("--nodes <n>", "number of firewall nodes", nodeCount, 3)
+    .option("--seconds <n>", "seconds of traffic", seconds, 12)
     .option("--json", "last line on stdout is one JSON object")
     .addHelpText("after", example("shardwall demo --nodes 3"))
     .action(async (options) => (await import("./cli/demo.js")).demo(options));

@@ -149,3 +149,14 @@ export const MIRROR_FLOWS = 65536;
 
 /** A remembered flow without a packet for this long is forgotten; above the kernel's UDP time-outs. */
 export const MIRROR_IDLE_MS = 180_000;
+
+/**
+ * Receive buffer of the connection tracking events in bytes: doubled each time the kernel had to
+ * leave events out, up to the maximum. At the maximum events are lost, counted and repaired by
+ * reading the table again.
+ */
+export const EVENT_BUFFER_BYTES = 2_097_152;
+export const EVENT_BUFFER_BYTES_MAX = 67_108_864;
+
+/** Milliseconds without progress of a streamed answer. Then the connection is closed. */
+export const API_STREAM_MS_MAX = 10_000;

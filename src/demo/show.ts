@@ -32,7 +32,10 @@ export interface Screen {
   write(text: string): unknown;
 }
 
-const BAR_CELLS = 48;
+const BAR_CELLS_MIN = 8;
+const BAR_CELLS_MAX = 64;
+/** Columns of a node's line beside its bar. */
+const TEXT_COLUMNS = 60;
 const LINE_EVERY_MS = 1000;
 const CLEAR_BELOW = "\x1b[J";
 const COLUMNS = 80;
@@ -82,9 +85,9 @@ export class Show {
 
   private draw(frame: Frame): void {
     if (!this.screen.isTTY) return;
-    const width = this.screen.columns ?? COLUMNS;
+    const width = this.screen.columns || COLUMNS; // 0 where the size is not known
     // A line that wraps would be two to go up over.
-    const lines = frameLines(frame).map((line) => line.slice(0, width - 1));
+    const lines = frameLines(frame, width).map((line) => line.slice(0, width - 1));
     this.screen.write(`${lines.join("\n")}\n`);
     this.drawn = lines.length;
   }
@@ -96,7 +99,7 @@ export class Show {
 }
 
 /** A range as a bar: `#` all of the cell's buckets, `+` some, `.` none. */
-export function bar(range: readonly Run[], buckets: number, cells = BAR_CELLS): string {
+export function bar(range: readonly Run[], buckets: number, cells: number): string {
   let text = "";
   for (let cell = 0; cell < cells; cell++) {
     const from = Math.floor((cell * buckets) / cells);
@@ -110,13 +113,14 @@ export function bar(range: readonly Run[], buckets: number, cells = BAR_CELLS): 
   return text;
 }
 
-/** The picture of the cluster. */
-export function frameLines({ rows, buckets, hits, failed }: Frame): string[] {
+/** The picture of the cluster for a screen of so many columns. */
+export function frameLines({ rows, buckets, hits, failed }: Frame, width: number): string[] {
+  const cells = Math.max(BAR_CELLS_MIN, Math.min(BAR_CELLS_MAX, width - TEXT_COLUMNS));
   const lines = rows.map((row) => {
     const verdicts = `${row.accepted} accepted ${row.dropped} dropped`;
     const state = row.state.padEnd(8);
     const speed = `${row.hitsPerSecond.toFixed(0).padStart(4)} hits/s`;
-    return `node ${row.id} ${state} ${bar(row.range, buckets)} ${speed}  ${verdicts}`;
+    return `node ${row.id} ${state} ${bar(row.range, buckets, cells)} ${speed}  ${verdicts}`;
   });
   const total = rows.reduce((sum, row) => sum + row.hitsPerSecond, 0);
   return ["", ...lines, `hits ${hits}  failed ${failed}  ${total.toFixed(0)} hits/s`];

@@ -7,11 +7,12 @@ const NETLINK_NETFILTER = 12;
 const RECEIVE_BYTES = 262144;
 const ANSWER_MS = 1000;
 
-/** errno names of what nf_tables answers; any other is shown as a number. */
+/** errno names of what netfilter answers; any other is shown as a number. */
 const ERRNO: Record<number, string> = {
   1: "EPERM",
   2: "ENOENT",
   12: "ENOMEM",
+  16: "EBUSY",
   17: "EEXIST",
   22: "EINVAL",
   23: "ENFILE",
@@ -19,6 +20,11 @@ const ERRNO: Record<number, string> = {
   75: "EOVERFLOW",
   95: "EOPNOTSUPP",
 };
+
+/** The name of an errno in an answer of the kernel. */
+export function answerCode(errno: number): string {
+  return ERRNO[errno] ?? `E${errno}`;
+}
 
 /** Sends batches and waits for their acknowledgement. Belongs to one thread. */
 export class NfTables {
@@ -44,8 +50,7 @@ export class NfTables {
       const length = operation(name, "", () => this.netlink.receive(this.answer, ANSWER_MS));
       if (length === 0) throw new OpError(name, "ETIMEDOUT", "the kernel did not answer");
       for (const ack of acknowledgements(this.answer, length)) {
-        if (ack.errno !== 0)
-          throw new OpError(name, ERRNO[ack.errno] ?? `E${ack.errno}`, "nftables");
+        if (ack.errno !== 0) throw new OpError(name, answerCode(ack.errno), "nftables");
         answered++;
       }
     }

@@ -170,8 +170,8 @@ function discovery(settings: RulesetSettings): string {
       .map(bare)
       .filter(isIPv6)
       .map((address) => {
-        const types = `{ ${SOLICITATION}, ${ADVERTISEMENT} }`;
-        return `    oifname "${link.name}" ip6 saddr ${address} icmpv6 type ${types} jump nd_${index}`;
+        const from = `oifname "${link.name}" ip6 saddr ${address}`;
+        return `    ${from} icmpv6 type { ${SOLICITATION}, ${ADVERTISEMENT} } jump nd_${index}`;
       }),
   );
   const chains = settings.interfaces.map((_, index) => `  chain nd_${index} {\n  }\n`).join("");

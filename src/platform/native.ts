@@ -40,12 +40,12 @@ export interface Netlink {
   ): number;
   /** Takes part in a multicast group of the kernel. Throws an errno error. */
   join(group: number): void;
-  /** Asks for a receive buffer; returns the bytes that the kernel granted, its overhead included. */
+  /** Asks for a receive buffer; returns the bytes granted, the kernel's overhead included. */
   resize(receiveBufferBytes: number): number;
   close(): void;
 }
 
-/** One NFQUEUE. See native/queue.cc for the words of a descriptor ({@link DESCRIPTOR}). */
+/** One NFQUEUE. See native/queue_wire.h for the words of a descriptor ({@link DESCRIPTOR}). */
 export interface Queue {
   /**
    * Waits for packets and reads at most as many as fit. Returns their number, 0 on wake-up or time-

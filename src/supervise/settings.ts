@@ -10,8 +10,9 @@ import type { SharedBuffer } from "../state/layout.js";
 const MAIN_STALL_MS_MIN = 1000;
 
 /**
- * A packet worker is silent for this many times `failureMs` before it counts as stalled. Shorter, and a
- * busy machine takes a late thread for a dead one: giving the range up costs more than waiting for it.
+ * A packet worker is silent for this many times `failureMs` before it counts as stalled. Shorter,
+ * and a busy machine takes a late thread for a dead one: giving the range up costs more than
+ * waiting for it.
  */
 const WORKER_STALL_FACTOR = 2;
 

@@ -1,4 +1,7 @@
-/** `shardwall demo` as users start it. Figures depend on the machine, so only what must hold is asked. */
+/**
+ * `shardwall demo` as users start it. Figures depend on the machine, so only what must hold is
+ * asked.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

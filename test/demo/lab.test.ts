@@ -1,4 +1,6 @@
-/** The lab builds what it says, twice at once if asked, and leaves nothing behind however it ends. */
+/**
+ * The lab builds what it says, twice at once if asked, and leaves nothing behind however it ends.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";

@@ -10,7 +10,8 @@ import { fixture, Namespace, rootOnly } from "../fixture/netns.js";
 
 const FOREIGN_NFT = `table inet filter {
   counter web { }
-  chain input { type filter hook input priority 0; policy accept; tcp dport 80 counter name web accept }
+  chain input { type filter hook input priority 0; policy accept;
+    tcp dport 80 counter name web accept }
   chain mangle { type filter hook prerouting priority -150; meta mark set 0x2a; }
 }
 `.replaceAll("accept }", "accept\n}");

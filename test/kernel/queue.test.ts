@@ -33,7 +33,7 @@ rootOnly("NFQUEUE in batches", () => {
     return lines.slice(2).map((line) => Number(line.trim().split(/\s+/)[0]));
   };
 
-  test("1. a batch comes in with one call and goes out with one more, each with its mark", async () => {
+  test("1. a batch comes in with one call, goes out with one, each with its mark", async () => {
     ns.exec("iptables", marked("0x10000"));
     ns.exec("iptables", marked("0x20000"));
     await peer.ask({ do: "open", number: NUMBER });

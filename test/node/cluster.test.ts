@@ -14,7 +14,8 @@ const CLOSED_PORT = 9999;
 const DOWNLOAD = 20_000_000;
 
 const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
-const numbers = (count: number, first: number) => Array.from({ length: count }, (_, i) => first + i);
+const numbers = (count: number, first: number) =>
+  Array.from({ length: count }, (_, i) => first + i);
 
 rootOnly("a cluster of three firewalls", () => {
   let lab: Lab;
@@ -37,7 +38,7 @@ rootOnly("a cluster of three firewalls", () => {
   });
   afterAll(() => lab?.close());
 
-  test("forwards HTTP connections, IPv4 and IPv6, each by one node, each node its share", async () => {
+  test("forwards HTTP over IPv4 and IPv6, each connection by one node, all share", async () => {
     const observer = new Observer(lab, PORTS);
     const load = new Load(lab, { rate: 150 });
     await lab.waitFor("hits", () => (load.report?.hits ?? 0) >= 450, 20_000);

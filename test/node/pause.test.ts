@@ -1,6 +1,7 @@
 /**
- * A node that is stopped (SIGSTOP) and goes on later. Its process knows nothing of the time between, and
- * its kernel queue is full of packets that its peers have handled meanwhile: none may get out.
+ * A node that is stopped (SIGSTOP) and goes on later. Its process knows nothing of the time
+ * between, and its kernel queue is full of packets that its peers have handled meanwhile: none may
+ * get out.
  *
  *     |-- lease --|
  *     STOP ......... peers own the range ......... traffic ends, CONT ... joins anew
@@ -29,12 +30,13 @@ const SURVIVORS = [1, 3];
 
 rootOnly("SIGSTOP", () => {
   let lab: Lab;
+  let server: Far;
   let atServer: FrameCount;
 
   beforeAll(async () => {
     lab = Lab.open(3);
     startNodes(lab);
-    await Far.serve(lab);
+    server = await Far.serve(lab);
     await atRest(lab);
     atServer = new FrameCount(lab, "server", { udp: `udp dport ${ECHO_PORT}` });
   });
@@ -81,9 +83,10 @@ rootOnly("SIGSTOP", () => {
     expect(after.incarnation).not.toBe(before.incarnation);
     expect(after.packets.byReason["lease-expired"]).toBeGreaterThanOrEqual(stale);
     expect(verdicts(after)).toBe(after.packets.seen);
-    expect(twice).toBe(0);
-    const total = atServer.read("udp").reduce((sum, count) => sum + count, 0);
-    expect(total).toBe(answered); // no request reached the server twice
+    // Answers may be lost when their node stops; no request reached the server twice.
+    const arrived = await server.stop();
+    expect(arrived.twice + twice).toBe(0);
+    expect(arrived.requests).toBeGreaterThanOrEqual(answered);
     console.info(`${sent} sent, ${answered} answered, ${stale} dropped from the stale queue`);
   });
 

@@ -1,6 +1,6 @@
 /**
- * One thread of a node stands still while the others live. Nothing may be half alive: the node falls
- * silent, its peers take over, and it joins anew when the thread goes on.
+ * One thread of a node stands still while the others live. Nothing may be half alive: the node
+ * falls silent, its peers take over, and it joins anew when the thread goes on.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Lab } from "../../src/demo/lab.js";

@@ -1,4 +1,7 @@
-/** A node that dies: its range is taken over, nobody else notices, and it comes back to an equal share. */
+/**
+ * A node that dies: its range is taken over, nobody else notices, and it comes back to an equal
+ * share.
+ */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Lab } from "../../src/demo/lab.js";
 import { INSIDE, OUTSIDE } from "../../src/demo/topology.js";
@@ -45,7 +48,7 @@ rootOnly("SIGKILL", () => {
     );
   }
 
-  test("the range is taken over, connections of the others run on, the rejoin is equal", async () => {
+  test("its range is taken over, the others' connections run on, the rejoin is equal", async () => {
     const running = await streams();
     const { range, epoch, incarnation } = await lab.status(VICTIM);
     const node = lab.node(VICTIM);
@@ -53,7 +56,9 @@ rootOnly("SIGKILL", () => {
     node.kill("SIGKILL");
     await node.ended;
     const takeoverMs = await takenOver(lab, SURVIVORS);
-    console.info(`taken over ${Math.round(takeoverMs)} ms after the end, ${TIMING.failureMs} ms due`);
+    console.info(
+      `taken over ${Math.round(takeoverMs)} ms after the end, ${TIMING.failureMs} ms due`,
+    );
 
     const localPorts = portsInto(range, 20, { protocol: UDP, port: ECHO_PORT });
     const sent = { ...HERE, localPorts, everyMs: 20, rounds: 2 };
