@@ -1,4 +1,4 @@
-// LinkGroup: makes an interface receive frames sent to one multicast MAC address. The kernel ends
+// LinkGroup: makes an interface receive frames sent to one MAC address more. The kernel ends
 // the membership with the socket, so even a killed process leaves nothing behind (packet(7)).
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -38,7 +38,8 @@ napi_value Construct(napi_env env, napi_callback_info info) {
   group->fd = fd;
   packet_mreq request = {};
   request.mr_ifindex = static_cast<int>(ifindex);
-  request.mr_type = PACKET_MR_MULTICAST;
+  // The group bit decides which of the interface's two filters the address belongs to.
+  request.mr_type = (mac.data[0] & 1) != 0 ? PACKET_MR_MULTICAST : PACKET_MR_UNICAST;
   request.mr_alen = ETH_ALEN;
   memcpy(request.mr_address, mac.data, ETH_ALEN);
   if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) != 0) {

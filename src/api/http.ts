@@ -1,20 +1,29 @@
 /** A bounded HTTP server: what the API socket and the metrics port have in common. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import {
   API_CONNECTIONS_MAX,
   API_HEADER_BYTES_MAX,
   API_REQUEST_BYTES_MAX,
   API_REQUEST_MS_MAX,
+  API_STREAM_MS_MAX,
 } from "../config/limits.js";
 
 export interface Answer {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  /** Chunks are taken as fast as the client reads. */
+  readonly body: string | AsyncIterable<string>;
   readonly allow?: string;
 }
 
 export type Answerer = (method: string, path: string) => Answer | Promise<Answer>;
+
+/** An answer of JSON lines that is made while it is sent. */
+export function jsonLines(body: AsyncIterable<string>): Answer {
+  return { status: 200, type: "application/x-ndjson", body };
+}
 
 /** A JSON answer, one line and a newline, so that it reads well in a terminal too. */
 export function json(status: number, value: unknown, allow?: string): Answer {
@@ -68,14 +77,29 @@ async function drainBody(request: IncomingMessage): Promise<boolean> {
 }
 
 function send(response: ServerResponse, answer: Answer, close: boolean): void {
-  response.writeHead(answer.status, {
-    "content-type": answer.type,
-    "content-length": Buffer.byteLength(answer.body),
+  const { status, type, body, allow } = answer;
+  response.writeHead(status, {
+    "content-type": type,
+    ...(typeof body === "string" ? { "content-length": Buffer.byteLength(body) } : {}),
     "cache-control": "no-store",
-    ...(answer.allow === undefined ? {} : { allow: answer.allow }),
+    ...(allow === undefined ? {} : { allow }),
     ...(close ? { connection: "close" } : {}),
   });
-  response.end(answer.body);
+  if (typeof body === "string") response.end(body);
+  else void stream(response, body);
+}
+
+/**
+ * A client that reads nothing for long, and a source that fails, both end the connection in the
+ * middle: the client notices, since the last chunk is missing.
+ */
+async function stream(response: ServerResponse, chunks: AsyncIterable<string>): Promise<void> {
+  response.setTimeout(API_STREAM_MS_MAX, () => response.destroy());
+  try {
+    await pipeline(Readable.from(chunks, { highWaterMark: 1 }), response);
+  } catch {
+    response.destroy();
+  }
 }
 
 /** Resolves once the server listens, rejects with the error that prevented it. */

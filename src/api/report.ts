@@ -66,7 +66,7 @@ export interface StatusReport {
   readonly cluster: string;
   readonly version: string;
   readonly state: NodeState;
-  /** Why the node is unfit to serve; empty when it is fit. */
+  /** Why the node does not serve, or would rather not; empty when all is well. */
   readonly fit: readonly string[];
   readonly epoch: number;
   /** 64-bit number in hex. */

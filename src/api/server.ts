@@ -6,7 +6,7 @@ import { lstatSync, mkdirSync, statSync, unlinkSync } from "node:fs";
 import type { Server } from "node:http";
 import { connect } from "node:net";
 import { dirname } from "node:path";
-import { type Answer, boundedServer, closed, json, listening } from "./http.js";
+import { type Answer, boundedServer, closed, json, jsonLines, listening } from "./http.js";
 import { nodesOf, rangesOf, type StatusReport } from "./report.js";
 
 /** A verb that the node refuses in its present state: answered with 409 and the message. */
@@ -25,6 +25,8 @@ export class SocketError extends Error {
 
 export interface ApiHandlers {
   status(): StatusReport;
+  /** Flows of the cluster in the kernel's table: `FlowReport` as JSON, one a line, in chunks. */
+  flows(): AsyncIterable<string>;
   /** Resolves once the node has begun to drain. Rejects with `Refusal` where it cannot. */
   drain(): Promise<void>;
   /** Resolves once the node has begun to join. Rejects with `Refusal` where it cannot. */
@@ -109,19 +111,23 @@ function socketError(path: string, error: unknown): SocketError {
   return new SocketError(path, `cannot be made (${code})${fix}`, denied ? 3 : 1);
 }
 
-type Route = { readonly method: "GET" | "POST"; answer(handlers: ApiHandlers): unknown };
+interface Route {
+  readonly method: "GET" | "POST";
+  answer(handlers: ApiHandlers): Answer | Promise<Answer>;
+}
 
 const ROUTES: Readonly<Record<string, Route>> = {
-  "/v1/status": { method: "GET", answer: (handlers) => handlers.status() },
-  "/v1/nodes": { method: "GET", answer: (handlers) => nodesOf(handlers.status()) },
-  "/v1/ranges": { method: "GET", answer: (handlers) => rangesOf(handlers.status()) },
+  "/v1/status": { method: "GET", answer: (handlers) => json(200, handlers.status()) },
+  "/v1/nodes": { method: "GET", answer: (handlers) => json(200, nodesOf(handlers.status())) },
+  "/v1/ranges": { method: "GET", answer: (handlers) => json(200, rangesOf(handlers.status())) },
+  "/v1/flows": { method: "GET", answer: (handlers) => jsonLines(handlers.flows()) },
   "/v1/drain": { method: "POST", answer: (handlers) => begun(handlers.drain()) },
   "/v1/join": { method: "POST", answer: (handlers) => begun(handlers.join()) },
 };
 
-async function begun(verb: Promise<void>): Promise<unknown> {
+async function begun(verb: Promise<void>): Promise<Answer> {
   await verb;
-  return { begun: true };
+  return json(200, { begun: true });
 }
 
 async function route(handlers: ApiHandlers, method: string, path: string): Promise<Answer> {
@@ -131,7 +137,7 @@ async function route(handlers: ApiHandlers, method: string, path: string): Promi
     return json(405, { error: `${found.method} only` }, found.method);
   }
   try {
-    return json(200, await found.answer(handlers));
+    return await found.answer(handlers);
   } catch (error) {
     if (error instanceof Refusal) return json(409, { error: error.message });
     throw error;

@@ -1,6 +1,6 @@
 /** The commands' way to a running node: HTTP with JSON over its unix socket. */
 import { type IncomingMessage, request } from "node:http";
-import { API_ANSWER_BYTES_MAX } from "../config/limits.js";
+import { API_ANSWER_BYTES_MAX, API_LINE_CHARS_MAX } from "../config/limits.js";
 import { CliError } from "./error.js";
 
 export const DEFAULT_SOCKET = "/run/shardwall/shardwall.sock";
@@ -21,15 +21,67 @@ export interface ClientOptions {
  */
 export async function ask<T>(socket: string, method: "GET" | "POST", path: string): Promise<T> {
   const { status, body } = await exchange(socket, method, path);
-  let answer: unknown;
+  const answer = parsed(socket, body);
+  if (status === 200) return answer as T;
+  throw refused(path, status, answer);
+}
+
+/**
+ * The lines of a long answer, as they come: memory does not grow with it.
+ * @throws CliError as {@link ask} does, also when the answer breaks off in the middle
+ */
+export async function* askLines(socketPath: string, path: string): AsyncGenerator<string[]> {
+  const response = await opened(socketPath, path);
+  if (response.statusCode !== 200) {
+    throw refused(path, response.statusCode ?? 0, parsed(socketPath, await collect(response)));
+  }
+  response.setEncoding("utf8");
+  let rest = "";
   try {
-    answer = JSON.parse(body);
+    for await (const text of response) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() as string;
+      if (rest.length > API_LINE_CHARS_MAX) throw new Error("a line of the answer is too long");
+      if (lines.length > 0) yield lines;
+    }
+  } catch (error) {
+    throw new CliError(`${path}: the answer broke off: ${(error as Error).message}`, 1);
+  }
+}
+
+/** The head of an answer. From then on it fails when the node is silent for too long. */
+function opened(socketPath: string, path: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    let head: IncomingMessage | undefined;
+    const call = request({ socketPath, method: "GET", path, agent: false }, (response) => {
+      head = response;
+      resolve(response);
+    });
+    call.setTimeout(ANSWER_MS_MAX, () => {
+      // Data that nobody has read yet: not the node is slow, but who reads our output.
+      if (head === undefined || head.readableLength === 0) call.destroy(new Late());
+    });
+    call.on("error", (error) => reject(unreachable(socketPath, error)));
+    call.end();
+  });
+}
+
+class Late extends Error {
+  override readonly name = "AbortError";
+  override readonly message = `no data for ${ANSWER_MS_MAX} ms`;
+}
+
+function parsed(socket: string, body: string): unknown {
+  try {
+    return JSON.parse(body);
   } catch {
     throw new CliError(`${socket}: the answer is not JSON; is this a shardwall socket?`, 1);
   }
-  if (status === 200) return answer as T;
+}
+
+function refused(path: string, status: number, answer: unknown): CliError {
   const error = (answer as { error?: unknown } | null)?.error;
-  throw new CliError(`${path}: ${typeof error === "string" ? error : `status ${status}`}`, 1);
+  return new CliError(`${path}: ${typeof error === "string" ? error : `status ${status}`}`, 1);
 }
 
 function exchange(socketPath: string, method: string, path: string) {

@@ -142,12 +142,13 @@ export const API_ANSWER_BYTES_MAX = 16_777_216;
 export const METRICS_BYTES_MAX = 4_194_304;
 
 /**
- * Flows that a packet worker remembers where only the opener's address is hashed, a power of two. At
- * the bound the one seen longest ago makes room; its next reply may then be decided by the wrong side.
+ * Flows that a packet worker remembers where only the opener's address is hashed, a power of two.
+ * At the bound the one seen longest ago makes room; its next reply may then be decided by the wrong
+ * side.
  */
 export const MIRROR_FLOWS = 65536;
 
-/** A remembered flow without a packet for this long is forgotten; above the kernel's UDP time-outs. */
+/** A remembered flow is forgotten after this time without a packet; above UDP's in the kernel. */
 export const MIRROR_IDLE_MS = 180_000;
 
 /**
@@ -158,5 +159,11 @@ export const MIRROR_IDLE_MS = 180_000;
 export const EVENT_BUFFER_BYTES = 2_097_152;
 export const EVENT_BUFFER_BYTES_MAX = 67_108_864;
 
-/** Milliseconds without progress of a streamed answer. Then the connection is closed. */
-export const API_STREAM_MS_MAX = 10_000;
+/**
+ * Milliseconds in which the client of a streamed answer reads nothing, such as a user in front of a
+ * pager. Then the connection is closed: it is one of {@link API_CONNECTIONS_MAX}.
+ */
+export const API_STREAM_MS_MAX = 300_000;
+
+/** A line of a streamed answer, in characters. Longer: the command fails. */
+export const API_LINE_CHARS_MAX = 65_536;

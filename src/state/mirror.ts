@@ -1,13 +1,13 @@
 /**
- * The mirror: flows that the packet workers have seen, in shared memory, with the bucket each belongs to.
+ * The mirror: flows that the packet workers have seen, in shared memory, each with its bucket.
  *
- * Problem: where only the opener's address is hashed, a reply names the wrong bucket, and for UDP the
- * kernel is no help: to a node that does not handle the flow, each of its packets is new. Every node
- * sees every packet, so each remembers for itself what the first one said.
+ * Problem: where only the opener's address is hashed, a reply names the wrong bucket, and for UDP
+ * the kernel is no help: to a node that does not handle the flow, each of its packets is new. Every
+ * node sees every packet, so each remembers for itself what the first one said.
  *
- * Each worker writes a shard of its own and reads all. A reader never waits and never believes a torn
- * entry: the version of an entry is odd while it is written, and a reader that sees it odd or changed
- * takes the entry for absent.
+ * Each worker writes a shard of its own and reads all. A reader never waits and never believes a
+ * torn entry: the version of an entry is odd while it is written, and a reader that sees it odd or
+ * changed takes the entry for absent.
  *
  *     word  0        1           2          3..12                 13..15
  *           version  bucket + 1  seen (ms)  key (see FLOW_KEY)    unused, to 64 bytes
@@ -63,7 +63,7 @@ export class Mirror {
     this.setMask = settings.flows / WAYS - 1;
   }
 
-  /** The bucket of a flow, or {@link NOT_MIRRORED}. A hit in another shard is copied to the own one. */
+  /** The bucket of a flow, or {@link NOT_MIRRORED}. A hit elsewhere is copied to the own shard. */
   find(key: Int32Array, hash: number, nowMs: number): number {
     const { shards, own } = this.settings;
     const at = this.locate(own, key, hash, nowMs);
@@ -94,7 +94,7 @@ export class Mirror {
     Atomics.store(words, at + VERSION, writing + 1);
   }
 
-  /** Where a flow in use stands, its bucket left in `found`; {@link NOT_MIRRORED} if it does not. */
+  /** Where a flow in use stands, its bucket left in `found`; else {@link NOT_MIRRORED}. */
   private locate(shard: number, key: Int32Array, hash: number, nowMs: number): number {
     const set = this.setAt(shard, hash);
     for (let way = 0; way < WAYS; way++) {

@@ -24,6 +24,7 @@ import { allocateShared, type SharedBuffer, SharedState } from "../state/layout.
 import { announceAll } from "./announce.js";
 import { Control } from "./control.js";
 import { unfitReasons } from "./fitness.js";
+import { flowLines } from "./flows.js";
 import { PacketWorkers } from "./packet-workers.js";
 import { GatewayProbe } from "./probe.js";
 import { Reporter } from "./reporter.js";
@@ -109,6 +110,7 @@ export class RunningNode {
     const seed = seedOf(config, secret);
     this.api = await openApi(config.api.socket, {
       status: () => this.status(),
+      flows: () => flowLines(this.status(), config.dataplane.markMask),
       drain: async () => this.request("drain"),
       join: async () => this.request("join"),
     });

@@ -58,7 +58,7 @@ export class Reporter {
       cluster: config.cluster.name,
       version,
       state: snapshot.state,
-      fit: [...unfit(), ...(snapshot.halted === "" ? [] : [snapshot.halted])],
+      fit: [...new Set([...unfit(), ...snapshot.reasons, snapshot.halted])].filter(Boolean),
       epoch: snapshot.epoch,
       incarnation: hex(snapshot.incarnation),
       lease: { valid: left > 0, msLeft: Math.max(0, Math.round(left)) },

@@ -11,6 +11,7 @@ import { STATUS } from "./example.js";
 
 const HANDLERS: ApiHandlers = {
   status: () => STATUS,
+  flows: async function* () {},
   drain: async () => {},
   join: async () => {
     throw new Refusal("the node is active already");

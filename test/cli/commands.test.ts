@@ -26,6 +26,8 @@ class FakeNode {
     return this.report;
   }
 
+  async *flows(): AsyncGenerator<string> {}
+
   async drain(): Promise<void> {
     if (this.isRefusing) throw new Refusal("the node is joining");
     this.report = { ...this.report, state: "draining" };

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
-const COMMANDS = ["run", "check", "status", "nodes", "ranges", "hash"];
+const COMMANDS = ["run", "check", "status", "nodes", "ranges", "flows", "hash"];
 const MORE_COMMANDS = ["keygen", "drain", "join", "demo"];
 
 function shardwall(...args: string[]) {

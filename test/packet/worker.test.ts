@@ -1,8 +1,9 @@
 /** The packet loop without a kernel: a capture that plays packets and keeps the verdicts. */
 import { beforeEach, describe, expect, test } from "vitest";
+import type { HashMode } from "../../src/config/types.js";
 import { Batch } from "../../src/packet/batch.js";
 import type { Capture } from "../../src/packet/capture/capture.js";
-import { BucketHash, type HashMode } from "../../src/packet/flow/bucket.js";
+import { BucketHash } from "../../src/packet/flow/bucket.js";
 import { FlowMirror } from "../../src/packet/flow/flow-mirror.js";
 import { Worker } from "../../src/packet/worker.js";
 import { bootMs } from "../../src/platform/clock.js";

@@ -1,4 +1,4 @@
-/** The mirror as a worker uses it: dissected packets in, buckets out; allocates nothing per packet. */
+/** The mirror as a worker uses it: dissected packets in, buckets out, nothing allocated. */
 import { FLOW_KEY, type Mirror } from "../../state/mirror.js";
 import { OPENS } from "../dissect/packet.js";
 import { jhashWords } from "./jhash.js";

@@ -1,0 +1,56 @@
+/** Hash modes that know only the opener, on real packets: a UDP reply must find its flow's owner. */
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { unrest } from "../../src/demo/convergence.js";
+import { Lab } from "../../src/demo/lab.js";
+import { INSIDE, OUTSIDE } from "../../src/demo/topology.js";
+import { fixture, rootOnly } from "../fixture/netns.js";
+
+const NODES = [1, 2, 3];
+const PORT = "5353";
+const ROUNDS = "20";
+
+const MODES = [
+  { mode: "source", buckets: 256, hash: { mode: "source", seed: 1 } },
+  { mode: "xt-cluster", buckets: 3, hash: { mode: "xt-cluster", seed: 0xdeadbeef, totalNodes: 3 } },
+];
+
+describe.each(MODES)("hash mode $mode", ({ buckets, hash }) => {
+  rootOnly("over UDP", () => {
+    let lab: Lab;
+
+    beforeAll(async () => {
+      lab = Lab.open(NODES.length);
+      for (const id of NODES) {
+        lab.startNode(id, { cluster: { hash, buckets }, dataplane: { queues: 2 } });
+      }
+      await lab.waitFor("convergence", async () => unrest(await lab.statuses(), NODES) === null);
+    });
+    afterAll(() => lab?.close());
+
+    test.each([
+      ["IPv4", OUTSIDE.server4, [...INSIDE.clients4, INSIDE.probe]],
+      ["IPv6", OUTSIDE.server6, INSIDE.clients6],
+    ])("each UDP request over %s is answered once", async (_, server, clients) => {
+      const echo = lab.spawn("server", ["node", fixture("udp-echo.mjs"), server, PORT]);
+      await once(echo.stdout as NodeJS.ReadableStream, "data");
+      const argv = ["node", fixture("udp-client.mjs"), server, PORT, ROUNDS, ...clients];
+      const report = JSON.parse(lab.exec("client", argv));
+      expect(report).toEqual({ sent: report.sent, answered: { 1: report.sent } });
+      expect(report.sent).toBe(Number(ROUNDS) * clients.length * 3);
+      echo.kill("SIGKILL");
+    });
+
+    test("clients are spread over the nodes, who refuse each other's replies", async () => {
+      const reports = [...(await lab.statuses()).values()];
+      const flows = reports.map(({ packets }) => packets.byReason["own-new"] ?? 0);
+      expect(flows.filter((count) => count > 0).length).toBeGreaterThan(1);
+      const foreign = reports.map(({ packets }) => packets.byReason["foreign-flow"] ?? 0);
+      expect(Math.max(...foreign)).toBeGreaterThan(0);
+      for (const { packets } of reports) {
+        const sum = Object.values(packets.byReason).reduce((total, count) => total + count, 0);
+        expect(sum).toBe(packets.seen);
+      }
+    });
+  });
+});
