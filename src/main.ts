@@ -12,6 +12,7 @@ import { OpError } from "./platform/op-error.js";
 const EXIT_FAILED = 1;
 const EXIT_BAD_INPUT = 2;
 const EXIT_MISSING = 3;
+const EXIT_PATIENCE_MS = 2000;
 
 function version(): string {
   const file = new URL("../package.json", import.meta.url);
@@ -133,4 +134,6 @@ try {
   await (await program()).parseAsync(process.argv);
 } catch (error) {
   process.exitCode = exitCodeOf(error);
+  // Whatever a failed command left open must not keep it from ending.
+  setTimeout(() => process.exit(), EXIT_PATIENCE_MS).unref();
 }

@@ -9,18 +9,17 @@ const PACKAGES = {
   make: "make",
   python3: "python3",
   nftables: "nft",
-  iptables: "iptables",
   iproute2: "ip",
-  tcpdump: "tcpdump",
-  conntrack: "conntrack",
+  "util-linux": "unshare",
   "libpcap-dev": "/usr/include/pcap/pcap.h",
 };
 
+/** Peers that the tests compare with, and tools that they use. */
 const TEST_PACKAGES = {
-  arptables: "arptables",
-  curl: "curl",
+  iptables: "iptables",
+  conntrack: "conntrack",
+  "iputils-ping": "ping",
   procps: "sysctl",
-  "util-linux": "unshare",
 };
 
 /** Administrators' programs live where an ordinary user's PATH does not look. */

@@ -1,24 +1,28 @@
 /** `shardwall flows`: the flows of the cluster in this node's kernel table. */
-import { once } from "node:events";
 import type { FlowReport, TupleReport } from "../api/flow-report.js";
 import { askLines, type ClientOptions } from "./client.js";
 
 export async function flows(options: ClientOptions): Promise<void> {
-  const reader = new AbortController();
-  const gone = () => reader.abort();
-  // `head` that has seen enough closes its end: an end for us too, but not a failure.
-  process.stdout.on("error", gone);
-  try {
-    for await (const lines of askLines(options.socket, "/v1/flows")) {
-      const shown = options.json ? lines : lines.map((line) => flowText(JSON.parse(line)));
-      const isTaken = process.stdout.write(`${shown.join("\n")}\n`);
-      if (!isTaken) await once(process.stdout, "drain", { signal: reader.signal }).catch(gone);
-      if (reader.signal.aborted) return;
-    }
-  } finally {
-    process.stdout.off("error", gone);
+  for await (const lines of askLines(options.socket, "/v1/flows")) {
+    const shown = options.json ? lines : lines.map((line) => flowText(JSON.parse(line)));
+    if (!(await isTaken(`${shown.join("\n")}\n`))) return;
   }
 }
+
+/**
+ * Writes to stdout and waits until it is taken, so that a slow reader slows the node's answer down.
+ * False where the reader is gone: `head` that has seen enough ends us, and that is no failure.
+ */
+function isTaken(text: string): Promise<boolean> {
+  const { stdout } = process;
+  if (!stdout.listeners("error").includes(ignore)) stdout.on("error", ignore);
+  return new Promise((resolve) => {
+    stdout.write(text, (error) => resolve(error === null || error === undefined));
+  });
+}
+
+/** The error of a write goes to its callback; without a listener it would end the process too. */
+function ignore(): void {}
 
 /** A flow as conntrack(8) prints it, with what the cluster knows behind it. */
 export function flowText(flow: FlowReport): string {

@@ -167,3 +167,9 @@ export const API_STREAM_MS_MAX = 300_000;
 
 /** A line of a streamed answer, in characters. Longer: the command fails. */
 export const API_LINE_CHARS_MAX = 65_536;
+
+/** Milliseconds a flow must live before its replicas are made; 0 tells the peers of each one. */
+export const SYNC_WINDOW_MS: Bound = { min: 0, max: 10_000, fallback: 250 };
+
+/** Flows known to a node, own and replicated. At the bound, those without a reply make room. */
+export const SYNC_FLOWS: Bound = { min: 1024, max: 4_194_304, fallback: 262_144 };

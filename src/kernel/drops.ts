@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import type { KERNEL_COUNTERS } from "./ruleset.js";
 
-const QUEUES = "/proc/net/netfilter/nfnetlink_queue";
+/** Where the kernel lists the queues of a namespace. */
+export const QUEUES = "/proc/net/netfilter/nfnetlink_queue";
 const run = promisify(execFile);
 
 /** Losses of our queues: the queue was full, the socket's buffer was full. */
@@ -36,6 +37,16 @@ export function readQueueDrops(first: number, count: number): QueueDrops {
     return parseQueueDrops(readFileSync(QUEUES, "utf8"), first, count);
   } catch {
     return { queueDropped: 0, socketDropped: 0 }; // no queue is open in this kernel
+  }
+}
+
+/** Whether some process of this namespace has opened the queue. */
+export function isQueueOpen(queue: number): boolean {
+  try {
+    const lines = readFileSync(QUEUES, "utf8").split("\n");
+    return lines.some((line) => Number(line.trim().split(/\s+/)[0] || -1) === queue);
+  } catch {
+    return false; // not even readable: no queue is open, or the kernel has none
   }
 }
 

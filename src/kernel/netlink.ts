@@ -46,6 +46,7 @@ export class NetlinkWriter {
     this.bytes.writeUInt32LE(++this.sequence, this.length + 8);
     this.length += HEADER_BYTES;
     this.append(header);
+    this.align();
   }
 
   u8(type: number, value: number): void {
@@ -86,9 +87,10 @@ export class NetlinkWriter {
     this.close(at);
   }
 
-  data(type: number, value: Uint8Array): void {
+  /** Attribute of the first `length` bytes of `value`. */
+  data(type: number, value: Uint8Array, length = value.length): void {
     const at = this.openAttribute(type);
-    this.append(value);
+    this.append(value, length);
     this.close(at);
   }
 
@@ -111,11 +113,10 @@ export class NetlinkWriter {
     this.align();
   }
 
-  private append(value: Uint8Array): void {
-    if (this.length + value.length > this.bytes.length) throw new RangeError("netlink buffer full");
-    this.bytes.set(value, this.length);
-    this.length += value.length;
-    this.align();
+  private append(value: Uint8Array, length = value.length): void {
+    if (this.length + length > this.bytes.length) throw new RangeError("netlink buffer full");
+    for (let i = 0; i < length; i++) this.bytes[this.length + i] = value[i] as number;
+    this.length += length;
   }
 
   /** Pads to four bytes and keeps the length field of the message right. */

@@ -32,3 +32,10 @@ export function operation<T>(name: string, hint: string, action: () => T): T {
     throw new OpError(name, errnoName(cause) || String((cause as Error).message), hint, { cause });
   }
 }
+
+/** An error of another thread: the way between threads keeps its fields, but not its class. */
+export function revived(error: Error): Error {
+  const { name, operation, code, hint } = error as Partial<OpError>;
+  if (name !== "OpError" || operation === undefined) return error;
+  return new OpError(operation, code ?? "", hint ?? "", { cause: error });
+}

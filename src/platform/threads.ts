@@ -3,6 +3,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { native } from "./native.js";
+import { revived } from "./op-error.js";
 
 /**
  * Milliseconds before the next start; doubled by each crash within {@link CALM_MS}, up to the
@@ -64,7 +65,7 @@ export class SupervisedThread {
     let failure: Error | null = null;
     worker.on("message", onMessage);
     worker.on("error", (error) => {
-      failure = error instanceof Error ? error : new Error(String(error));
+      failure = error instanceof Error ? revived(error) : new Error(String(error));
     });
     this.exited = new Promise((resolve) => {
       worker.on("exit", () => {

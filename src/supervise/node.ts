@@ -29,6 +29,7 @@ import { PacketWorkers } from "./packet-workers.js";
 import { GatewayProbe } from "./probe.js";
 import { Reporter } from "./reporter.js";
 import { controlData, installSettings } from "./settings.js";
+import { allSteps } from "./teardown.js";
 
 const ALIVE_MS = 50;
 const FITNESS_MS = 100;
@@ -54,6 +55,7 @@ export class RunningNode {
   private probe: GatewayProbe | undefined;
   private unfit: readonly string[] = [];
   private isAnnounced = false;
+  private hasRules = false;
 
   private constructor(
     private readonly config: Config,
@@ -116,6 +118,7 @@ export class RunningNode {
     });
     const { shared, state } = this;
     this.workers = await PacketWorkers.start({ config, seed, shared, state, log });
+    this.hasRules = true;
     this.installation.install();
     for (const warning of this.installation.warnings) log.warn(warning);
     this.warnOfForwarding();
@@ -211,13 +214,21 @@ export class RunningNode {
 
   private async takeDown(onExit: "drop" | "accept"): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
-    await this.control?.stop(CONTROL_STOP_MS);
+    await allSteps([
+      () => this.control?.stop(CONTROL_STOP_MS),
+      () => this.removeRules(onExit),
+      () => this.workers?.stop(),
+      () => this.probe?.close(),
+      () => this.metrics?.close(),
+      () => this.api?.close(),
+    ]);
+  }
+
+  /** Where another process has the queues, the rules are that process's too. */
+  private removeRules(onExit: "drop" | "accept"): void {
+    if (!this.hasRules) return;
     if (onExit === "accept") this.installation.leaveForwarding();
     else this.installation.remove();
-    await this.workers?.stop();
-    this.probe?.close();
-    await this.metrics?.close();
-    await this.api?.close();
   }
 }
 

@@ -25,6 +25,12 @@ describe("the addon", () => {
     expect(() => netlink.send(new Uint8Array(8), 9)).toThrow(/length/);
     expect(() => netlink.receive(new Uint8Array(10), 0)).toThrow(/large enough/);
     expect(netlink.receive(new Uint8Array(new SharedArrayBuffer(64)), 0)).toBe(0);
+    const many = (lengths: unknown, slot: number) =>
+      netlink.receiveMany(new Uint8Array(128), lengths as Int32Array, slot, -1, 0);
+    expect(() => many(new Float64Array(2), 64)).toThrow(/Int32Array/);
+    expect(() => many(new Int32Array(2), 129)).toThrow(/slotSize/);
+    expect(many(new Int32Array(2), 64)).toBe(0);
+    expect(() => netlink.join(0)).toThrow(/group/);
     netlink.close();
   });
 });

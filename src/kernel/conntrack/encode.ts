@@ -2,13 +2,13 @@
  * Requests to the connection tracking table.
  *
  * What ctnetlink accepts (net/netfilter/nf_conntrack_netlink.c, seen on Linux 6.18):
- *   - CONFIRMED must be set in a status, SEEN_REPLY and ASSURED can be set and never cleared (EBUSY).
+ *   - CONFIRMED must be set in a status; SEEN_REPLY and ASSURED can be set, never cleared (EBUSY).
  *     The NAT bits are ignored: the kernel sets them by itself when it sets the translation up.
  *   - A translation is set up only at the creation, by CTA_NAT_SRC and CTA_NAT_DST, and only as far
  *     as it changes the reply tuple. So a replica is created with the plain inverse as reply tuple:
  *     with the translated one the kernel sees nothing to do, and never translates a packet.
- *   - A new flow's TCP windows are unknown to the kernel. It takes them over from the next packet of
- *     each direction, and BE_LIBERAL keeps what is in flight then from being INVALID.
+ *   - A new flow's TCP windows are unknown to the kernel. It takes them over from the next packet
+ *     of each direction, and BE_LIBERAL keeps what is in flight then from being INVALID.
  */
 import { type NetlinkWriter, NLM_F } from "../netlink.js";
 import {
@@ -28,7 +28,7 @@ import {
 import { type FlowRecord, PRESENT, type SequenceShift, type Tuple } from "./record.js";
 import {
   addressBytes,
-  inverseOf,
+  inverseView,
   isDestinationTranslated,
   isIcmp,
   isSourceTranslated,
@@ -60,7 +60,7 @@ export function writeCreate(writer: NetlinkWriter, flow: FlowRecord, flags = 0):
   const { original, reply, master } = flow;
   writer.begin(CT.NEW, NLM_F.CREATE | NLM_F.EXCL | flags, familyHeader(original.family));
   writeTuple(writer, CTA.TUPLE_ORIG, original);
-  writeTuple(writer, CTA.TUPLE_REPLY, inverseOf(original));
+  writeTuple(writer, CTA.TUPLE_REPLY, inverseView(original));
   writeZone(writer, flow);
   writer.u32(CTA.TIMEOUT, flow.timeoutS);
   writer.u32(CTA.STATUS, (flow.status & SETTABLE_STATUS) | IPS.CONFIRMED);
@@ -145,11 +145,11 @@ function writeNat(
   port: number,
 ): void {
   const isIpv4 = tuple.family === 4;
-  const value = address.subarray(0, addressBytes(tuple.family));
+  const length = addressBytes(tuple.family);
   const key = isIcmp(tuple) ? tuple.icmpId : port;
   writer.nest(type, () => {
-    writer.data(isIpv4 ? CTA_NAT.V4_MINIP : CTA_NAT.V6_MINIP, value);
-    writer.data(isIpv4 ? CTA_NAT.V4_MAXIP : CTA_NAT.V6_MAXIP, value);
+    writer.data(isIpv4 ? CTA_NAT.V4_MINIP : CTA_NAT.V6_MINIP, address, length);
+    writer.data(isIpv4 ? CTA_NAT.V4_MAXIP : CTA_NAT.V6_MAXIP, address, length);
     if (key === 0) return;
     writer.nest(CTA_NAT.PROTO, () => {
       writer.u16(CTA_PROTONAT.PORT_MIN, key);

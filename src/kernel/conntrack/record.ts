@@ -1,6 +1,6 @@
 /**
- * A flow and an expectation as the kernel tells them. Decoders fill records that exist already:
- * at a hundred thousand events a second, new objects would be most of the work. Who keeps a record
+ * A flow and an expectation as the kernel tells them. Decoders fill records that exist already, so
+ * that most events, which are of no interest to anybody, leave no garbage. Who keeps a record
  * beyond the call that shows it copies it.
  */
 
@@ -171,7 +171,28 @@ export function clearExpectation(record: ExpectationRecord): void {
 }
 
 /** A record of its own with the same content. */
-export const copyTuple = (tuple: Tuple): Tuple => structuredClone(tuple);
-export const copyFlow = (flow: FlowRecord): FlowRecord => structuredClone(flow);
-export const copyExpectation = (record: ExpectationRecord): ExpectationRecord =>
-  structuredClone(record);
+export function copyTuple(tuple: Tuple): Tuple {
+  return { ...tuple, src: tuple.src.slice(), dst: tuple.dst.slice() };
+}
+
+export function copyFlow(flow: FlowRecord): FlowRecord {
+  return {
+    ...flow,
+    original: copyTuple(flow.original),
+    reply: copyTuple(flow.reply),
+    master: copyTuple(flow.master),
+    shiftOriginal: { ...flow.shiftOriginal },
+    shiftReply: { ...flow.shiftReply },
+  };
+}
+
+export function copyExpectation(record: ExpectationRecord): ExpectationRecord {
+  const { master, tuple, mask, natTuple } = record;
+  return {
+    ...record,
+    master: copyTuple(master),
+    tuple: copyTuple(tuple),
+    mask: copyTuple(mask),
+    natTuple: copyTuple(natTuple),
+  };
+}

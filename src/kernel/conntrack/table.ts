@@ -67,7 +67,7 @@ export class ConntrackTable {
   }
 
   /**
-   * The same, one datagram of the kernel (some hundred flows) a step: the kernel waits where the
+   * The same, one datagram of the kernel (at most 32 KiB) a step: the kernel waits where the
    * steps do, so a large table costs no memory. No other call until it is done.
    */
   *dumpSteps(

@@ -2,7 +2,7 @@
 import type { NetlinkWriter } from "../netlink.js";
 import type { AttributeReader } from "./attributes.js";
 import { CTA_IP, CTA_PROTO, CTA_TUPLE, PROTOCOL } from "./constants.js";
-import { newTuple, type Tuple } from "./record.js";
+import { copyTuple, type Tuple } from "./record.js";
 
 const IPV4_BYTES = 4;
 const IPV6_BYTES = 16;
@@ -63,8 +63,8 @@ export function writeTuple(writer: NetlinkWriter, type: number, tuple: Tuple): v
   const length = addressBytes(tuple.family);
   writer.nest(type, () => {
     writer.nest(CTA_TUPLE.IP, () => {
-      writer.data(isIpv4 ? CTA_IP.V4_SRC : CTA_IP.V6_SRC, tuple.src.subarray(0, length));
-      writer.data(isIpv4 ? CTA_IP.V4_DST : CTA_IP.V6_DST, tuple.dst.subarray(0, length));
+      writer.data(isIpv4 ? CTA_IP.V4_SRC : CTA_IP.V6_SRC, tuple.src, length);
+      writer.data(isIpv4 ? CTA_IP.V4_DST : CTA_IP.V6_DST, tuple.dst, length);
     });
     writer.nest(CTA_TUPLE.PROTO, () => writeProtocol(writer, tuple));
     if (tuple.zone !== 0) writer.u16(CTA_TUPLE.ZONE, tuple.zone);
@@ -113,15 +113,20 @@ export function answerType(protocol: number, type: number): number | undefined {
 
 /** The tuple of the answer where nothing is translated. */
 export function inverseOf(tuple: Tuple): Tuple {
-  const { family, protocol, zone, icmpId, icmpType, icmpCode } = tuple;
-  const inverse = newTuple();
-  Object.assign(inverse, { family, protocol, zone, icmpId, icmpCode });
-  inverse.src.set(tuple.dst);
-  inverse.dst.set(tuple.src);
-  inverse.srcPort = tuple.dstPort;
-  inverse.dstPort = tuple.srcPort;
-  if (isIcmp(tuple)) inverse.icmpType = answerType(protocol, icmpType) ?? icmpType;
-  return inverse;
+  return copyTuple(inverseView(tuple));
+}
+
+/** The same, on the address bytes of `tuple` itself: new typed arrays are what is dear here. */
+export function inverseView(tuple: Tuple): Tuple {
+  const { protocol, icmpType } = tuple;
+  return {
+    ...tuple,
+    src: tuple.dst,
+    dst: tuple.src,
+    srcPort: tuple.dstPort,
+    dstPort: tuple.srcPort,
+    icmpType: isIcmp(tuple) ? (answerType(protocol, icmpType) ?? icmpType) : 0,
+  };
 }
 
 /** Whether the source of the original direction is translated: address, port or ICMP id. */
@@ -139,7 +144,8 @@ export function isDestinationTranslated(original: Tuple, reply: Tuple): boolean 
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.every((byte, index) => byte === b[index]);
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** An address as text: dotted, or RFC 5952. */

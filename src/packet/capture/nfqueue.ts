@@ -1,6 +1,7 @@
 /** NFQUEUE as a capture: one native call receives a batch, one more settles it. */
+import { isQueueOpen, QUEUES } from "../../kernel/drops.js";
 import { native, type Queue } from "../../platform/native.js";
-import { errnoName, OpError, operation } from "../../platform/op-error.js";
+import { errnoName, OpError } from "../../platform/op-error.js";
 import type { Batch } from "../batch.js";
 import type { Capture, CaptureLosses } from "./capture.js";
 
@@ -52,18 +53,20 @@ export class NfqueueCapture implements Capture {
 
 function openQueue(settings: QueueSettings): Queue {
   const { number, copyRange, queueLength, socketBuffer, gso } = settings;
-  const name = `open NFQUEUE ${number}`;
   try {
     return new native.Queue(number, copyRange, queueLength, socketBuffer, gso ? 1 : 0);
   } catch (cause) {
-    // The kernel answers EBUSY for a queue that is taken, and EPERM both for that and for missing
-    // rights.
-    const hint =
-      errnoName(cause) === "EBUSY"
-        ? "another process has this queue; see /proc/net/netfilter/nfnetlink_queue"
-        : "needs CAP_NET_ADMIN and a kernel with NETFILTER_NETLINK_QUEUE";
-    return operation(name, hint, () => {
-      throw cause instanceof Error ? cause : new OpError(name, "", hint);
-    });
+    throw openError(`open NFQUEUE ${number}`, number, cause);
   }
+}
+
+/** The kernel answers EPERM both for missing rights and for a queue that is taken. */
+function openError(name: string, number: number, cause: unknown): OpError {
+  const isDenied = errnoName(cause) === "EPERM";
+  if (errnoName(cause) === "EBUSY" || (isDenied && isQueueOpen(number))) {
+    const hint = `another process has it, see ${QUEUES}; stop it, or set dataplane.firstQueue`;
+    return new OpError(name, "EBUSY", hint, { cause });
+  }
+  const hint = "needs CAP_NET_ADMIN and a kernel with NETFILTER_NETLINK_QUEUE";
+  return new OpError(name, errnoName(cause) || String(cause), hint, { cause });
 }
