@@ -1,4 +1,4 @@
-/** What arrives on the sync link and does not belong there: each way has a counter, and nothing else. */
+/** What arrives on the sync link and does not belong there: a counter for each way, no effect. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { StatusReport } from "../../src/api/report.js";
 import { Lab } from "../../src/demo/lab.js";

@@ -1,4 +1,4 @@
-/** Nodes that meet on one link and must not merge: other names, other secrets, other settings, twins. */
+/** Nodes that meet on one link and must not merge: other names, secrets, settings, and twins. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -89,7 +89,7 @@ rootOnly("on the same link", () => {
         expect(await lab.node(OUTSIDER).ended).toEqual({ code: 1, signal: null });
         await logged(lab, OUTSIDER, /^shardwall: node id 1 is used by a live node/);
         const rules = lab.exec(`node${OUTSIDER}`, ["nft", "list", "ruleset"]);
-        expect(rules).not.toContain("shardwall");
+        expect(rules).not.toContain("shardwall_lab");
       }));
   });
 });
