@@ -1,5 +1,8 @@
 /** The JSON of the API: what `GET /v1/status`, `/v1/nodes` and `/v1/ranges` answer. */
 
+import type { PeerHealth } from "../cluster/flows/peer.js";
+import type { SyncSnapshot } from "../cluster/sync/thread.js";
+
 /** First and last bucket of a run, both included. */
 export type Run = readonly [first: number, last: number];
 
@@ -45,7 +48,9 @@ export interface KernelDrops {
   readonly socketDropped: number;
   /** Connection tracking called it INVALID. */
   readonly invalid: number;
-  /** Its bucket was not in the kernel's leased set. */
+  /** Of a flow known here whose bucket is not leased: another node handles it. */
+  readonly foreignFlow: number;
+  /** Its bucket was not in the kernel's leased set when its verdict came back. */
   readonly expiredLease: number;
   /** It reached the end of our chains without a bucket. */
   readonly undecided: number;
@@ -59,6 +64,11 @@ export interface PacketReport {
   /** `seen` is the sum of these. */
   readonly byReason: Readonly<Record<string, number>>;
   readonly kernel: KernelDrops;
+}
+
+/** How replication of flows stands; its peers are known by their node id. */
+export interface SyncReport extends Omit<SyncSnapshot, "peers"> {
+  readonly peers: readonly Omit<PeerHealth, "incarnation">[];
 }
 
 export interface StatusReport {
@@ -82,6 +92,8 @@ export interface StatusReport {
   readonly peers: readonly PeerReport[];
   /** Datagrams by outcome: accepted, sent, and each way to be refused. */
   readonly transport: Readonly<Record<string, number>>;
+  /** Replication of flows; null before it has begun. */
+  readonly sync: SyncReport | null;
   readonly isolation: string;
   readonly uptimeMs: number;
 }

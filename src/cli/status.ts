@@ -51,6 +51,7 @@ function kernelText(report: StatusReport): string {
       ["queue full", kernel.queueDropped],
       ["socket buffer full", kernel.socketDropped],
       ["invalid", kernel.invalid],
+      ["of another node's flow", kernel.foreignFlow],
       ["not in the leased range", kernel.expiredLease],
       ["undecided", kernel.undecided],
     ],

@@ -3,6 +3,7 @@
  * is news, and LEAVE at the end. Every message carries the whole state, so none has to arrive.
  */
 import { RUNS_MAX } from "../config/limits.js";
+import { dataSequence, isData } from "./frame/data.js";
 import { encodeHeartbeat } from "./frame/heartbeat.js";
 import { encodeLeave } from "./frame/leave.js";
 import type { Outbox } from "./outbox.js";
@@ -13,6 +14,8 @@ import type { Standing } from "./standing.js";
 export class Beats {
   private tick = 0;
   private nextMs = 0;
+  /** Sequence number of the newest DATA frame; 0: none in this incarnation. */
+  private sent = 0;
 
   constructor(
     private readonly settings: ClusterSettings,
@@ -24,6 +27,16 @@ export class Beats {
   restart(now: number): void {
     this.tick = 0;
     this.nextMs = now;
+    this.sent = 0;
+  }
+
+  /** Sends what the flow layers made; a repaired frame is older than the newest. */
+  sendBody(body: Uint8Array): void {
+    if (isData(body)) {
+      const sequence = dataSequence(body);
+      if (this.sent === 0 || ((sequence - this.sent) | 0) > 0) this.sent = sequence;
+    }
+    this.out.send(body);
   }
 
   /** Sends a heartbeat if one is due or something changed. */
@@ -62,6 +75,7 @@ export class Beats {
       viewHash: view.hash,
       configDigest: this.settings.configDigest,
       challenge: self.identity.challenge,
+      sent: this.sent,
       // Claiming less than is owned is safe: nobody relies on a claim that was not made.
       runs: runsOf(holding.keeper.mine, RUNS_MAX),
       echoes: peers.echoes(),

@@ -20,7 +20,7 @@ export const LINKS_MAX = LINKS.max;
 export const DATAGRAM_BYTES = 1400;
 
 /** Smallest datagram limit a link may have: header, tag and the largest heartbeat. */
-export const DATAGRAM_BYTES_MIN = 28 + 16 + 48 + 4 * RUNS_MAX + 17 * ECHOES_MAX;
+export const DATAGRAM_BYTES_MIN = 28 + 16 + 52 + 4 * RUNS_MAX + 17 * ECHOES_MAX;
 
 /**
  * Receive keys derived in a second for incarnations not seen before. Above: refused as
@@ -42,3 +42,83 @@ export const LEAVE_REPEATS = 3;
 
 /** Milliseconds until a link that failed is opened again. */
 export const REOPEN_MS = 1000;
+
+/** Bytes of a body: what is left of a datagram beside header and tag. */
+export const BODY_BYTES = DATAGRAM_BYTES - 28 - 16;
+
+/**
+ * Frames a sender keeps for repair, a power of two. All nodes count on the same number: a receiver
+ * whose gap is longer knows without asking that it has to resync.
+ */
+export const SEND_BUFFER_FRAMES = 4096;
+
+/** Frames kept behind a gap, per sender. Above: dropped, counted `notHeld`, and asked for later. */
+export const HELD_FRAMES_MAX = 1024;
+
+/** Runs of frames in one NAK, and frames asked for at once; the rest waits for the next NAK. */
+export const NAK_RUNS_MAX = 64;
+export const NAK_FRAMES_MAX = 256;
+
+/** Milliseconds from a gap to the first NAK: datagrams overtake each other. */
+export const NAK_DELAY_MS = 5;
+
+/** Milliseconds between two NAKs of one receiver to one sender. */
+export const NAK_REPEAT_MS = 30;
+
+/** A frame is not repaired twice within this many milliseconds, whoever asks. */
+export const REPAIR_HOLD_MS = 15;
+
+/** Repairs sent in one tick. The rest waits; at most the send buffer can wait. */
+export const REPAIRS_PER_TICK = 32;
+
+/** Milliseconds between two RESYNC or REPAIR of one node to the same peer. */
+export const RESYNC_REPEAT_MS = 100;
+export const REPAIR_REPEAT_MS = 500;
+
+/** Buckets in one REPAIR; the rest waits for the next. */
+export const REPAIR_BUCKETS_MAX = 256;
+
+/** New frames of flow changes sent in one tick. The rest waits, one entry per flow at most. */
+export const FRAMES_PER_TICK = 64;
+
+/** Frames of tables and repaired buckets sent in one tick; each repair of a frame takes one away. */
+export const TABLE_FRAMES_PER_TICK = 16;
+
+/** A newcomer no longer waits for a peer whose table has not moved on for so many milliseconds. */
+export const TABLE_PATIENCE_MS = 10_000;
+
+/** Milliseconds between two rounds of digests, and how many a round has at most and at least. */
+export const DIGEST_MS = 500;
+export const DIGESTS_MAX = 128;
+export const DIGEST_ROUNDS = 16;
+
+/** A digest judges a bucket only when nobody but its owner has changed it for so long. */
+export const SETTLE_MS = 1000;
+
+/** An owner that hears of another yields for so long: most are handovers, and end by themselves. */
+export const CONTEST_MS = 1000;
+
+/** Events of a bucket that was given up are still told for so long: they come late from the kernel. */
+export const LINGER_MS = 1000;
+
+/** What a dead node said in its last milliseconds is repeated by those who heard it. */
+export const LAST_WORDS_MS = 1000;
+
+/** Deleted flows remembered, and for how long. At the bound the oldest is forgotten. */
+export const TOMBSTONES_MAX = 65_536;
+export const TOMBSTONE_MS = 60_000;
+
+/** A replica that the kernel lost is created again after this, if its owner still has it. */
+export const RECREATE_MS = 2000;
+
+/** Milliseconds until a table asked of the kernel is asked for again. */
+export const DUMP_PATIENCE_MS = 5000;
+
+/** Flows too young to be told. Above: the oldest makes room if it has no reply, else the new one. */
+export const YOUNG_MAX = 131_072;
+
+/** A flow without a reply waits this many windows instead of one before it is told. */
+export const UNREPLIED_WINDOWS = 8;
+
+/** Characters of a helper's name (NF_CT_HELPER_NAME_LEN of the kernel). Longer: malformed. */
+export const HELPER_CHARS_MAX = 16;

@@ -7,14 +7,14 @@
  */
 import { Beats } from "./beats.js";
 import { type Heartbeat, isHeartbeat, readHeartbeat } from "./frame/heartbeat.js";
-import { KIND } from "./frame/kind.js";
+import { isFlowKind, KIND } from "./frame/kind.js";
 import { isLeave, leaveTick } from "./frame/leave.js";
 import { LEAVE_REPEATS } from "./limits.js";
+import { Patience } from "./membership/patience.js";
 import { type Arrival, echoes, type Peer } from "./membership/peers.js";
 import type { Member } from "./membership/view.js";
 import { Outbox } from "./outbox.js";
 import type { Output, ReleaseCause } from "./output.js";
-import { bitmapOf } from "./ranges/bitmap.js";
 import { newRefusalCounters } from "./refusal.js";
 import type { ClusterInputs, ClusterSettings } from "./settings.js";
 import { type Snapshot, snapshotOf } from "./snapshot.js";
@@ -30,8 +30,7 @@ export class ClusterNode {
   private readonly standing: Standing;
   private readonly beats: Beats;
   private halt: Halt = "";
-  private tickedMs: number;
-  private isLateForgiven = false;
+  private readonly patience: Patience;
   private leavesLeft = LEAVE_REPEATS;
   private readonly twinsTold = new Set<bigint>();
 
@@ -44,7 +43,7 @@ export class ClusterNode {
     this.out = new Outbox(this.transport, settings.links);
     this.standing = new Standing(settings, inputs, this.out, now);
     this.beats = new Beats(settings, this.standing, this.out);
-    this.tickedMs = now;
+    this.patience = new Patience(settings.heartbeatMs, now);
     this.restart(now);
   }
 
@@ -67,7 +66,6 @@ export class ClusterNode {
     this.judgeSilence(now);
     this.standing.advance(now);
     this.beats.onTick(now);
-    this.tickedMs = now;
     return this.flush();
   }
 
@@ -111,6 +109,16 @@ export class ClusterNode {
     return this.flush();
   }
 
+  /** Sends a body of the flow layers. @throws RangeError when it is longer than a datagram holds */
+  sendBody(body: Uint8Array): Output[] {
+    if (this.halt === "") this.beats.sendBody(body);
+    return this.flush();
+  }
+
+  get epoch(): number {
+    return this.standing.view.epoch;
+  }
+
   snapshot(now: number): Snapshot {
     const reasons = this.halt === "" ? this.standing.reasons() : [this.halt];
     return snapshotOf(this.standing, this.refused, reasons, now);
@@ -129,8 +137,16 @@ export class ClusterNode {
         else this.onLeave(from, leaveTick(body), arrival.now);
         return;
       default:
-        this.refused.unknownKind += 1;
+        if (isFlowKind(body[0])) this.onFlowBody(from, body);
+        else this.refused.unknownKind += 1;
     }
+  }
+
+  /** Only what a live, compatible peer says goes up; so a recorded body goes nowhere. */
+  private onFlowBody(from: Member, body: Uint8Array): void {
+    const peer = this.standing.peers.find(from);
+    if (peer?.isCompatible) this.out.up({ kind: "body", from, body });
+    else this.refused.unconfirmed += 1;
   }
 
   private onHeartbeat(from: Member, beat: Heartbeat, arrival: Arrival): void {
@@ -145,29 +161,18 @@ export class ClusterNode {
     const peer = peers.find(from) as Peer;
     peer.isCompatible = beat.configDigest === this.settings.configDigest;
     if (isNew) this.onNewPeer(peer);
-    if (peer.isCompatible) this.onClaim(peer, beat);
-    else this.refused.otherConfig += 1;
+    if (!peer.isCompatible) {
+      this.refused.otherConfig += 1;
+      return;
+    }
+    if (beat.sent !== 0) this.out.up({ kind: "sent", from, sequence: beat.sent });
+    if (!this.standing.obey(peer, beat)) this.refused.malformed += 1;
   }
 
   private onNewPeer(peer: Peer): void {
     this.out.tell({ name: "nodeUp", node: peer.node, incarnation: peer.incarnation });
-    if (peer.isCompatible) this.standing.self.known.add(peer.node);
+    if (peer.isCompatible) this.standing.welcome(peer);
     else this.out.tell({ name: "configMismatch", node: peer.node });
-  }
-
-  private onClaim(peer: Peer, beat: Heartbeat): void {
-    const last = beat.runs.at(-1)?.[1] ?? 0;
-    if (last >= this.settings.buckets) {
-      this.refused.malformed += 1;
-      return;
-    }
-    peer.epoch = beat.epoch;
-    peer.viewHash = beat.viewHash;
-    peer.claim = bitmapOf(beat.runs, this.settings.buckets);
-    const { view, holding } = this.standing;
-    view.hear(beat.epoch);
-    this.standing.changeView();
-    holding.yieldTo({ ...peer, buckets: peer.claim }, view);
   }
 
   private onLeave(from: Member, tick: number, now: number): void {
@@ -212,11 +217,8 @@ export class ClusterNode {
     this.restart(now);
   }
 
-  /** A late tick leaves judging to the next one, so that queued datagrams are heard first. */
   private judgeSilence(now: number): void {
-    const isLate = now - this.tickedMs > this.settings.heartbeatMs;
-    this.isLateForgiven = isLate && !this.isLateForgiven;
-    if (this.isLateForgiven) return;
+    if (!this.patience.mayJudge(now)) return;
     const sinceMs = now - this.settings.failureMs;
     const { peers } = this.standing;
     peers.forgetCandidates(sinceMs);

@@ -1,5 +1,5 @@
 /** Collects what one call of the reducer asks for, in order. */
-import type { ClusterEvent, Output } from "./output.js";
+import type { ClusterEvent, FlowInput, Output } from "./output.js";
 import type { Transport } from "./transport/transport.js";
 
 export class Outbox {
@@ -16,6 +16,11 @@ export class Outbox {
 
   tell(event: ClusterEvent): void {
     this.outputs.push({ kind: "event", event });
+  }
+
+  /** Hands something to the layers above membership. */
+  up(input: FlowInput): void {
+    this.outputs.push({ kind: "up", input });
   }
 
   /** Sends a body on every link; whoever hears it twice takes it once. */

@@ -1,5 +1,6 @@
 /** What the reducer asks for. Outputs are to be carried out in the order given. */
 import type { State } from "./frame/kind.js";
+import type { Member } from "./membership/view.js";
 import type { Bitmap, Run } from "./ranges/bitmap.js";
 
 export type ClaimCause = "takeover" | "uncovered" | "planned";
@@ -31,12 +32,23 @@ export type ClusterEvent =
   | { readonly name: "configMismatch"; readonly node: number }
   | { readonly name: "twin"; readonly incarnation: bigint };
 
+/** What broadcast and flow replication are told: they may run in another thread. */
+export type FlowInput =
+  /** This node begins a new incarnation; of peers it knows nothing any more. */
+  | { readonly kind: "self"; readonly self: Member }
+  | { readonly kind: "peerUp" | "peerDown"; readonly peer: Member }
+  /** A body of a live, compatible peer. */
+  | { readonly kind: "body"; readonly from: Member; readonly body: Uint8Array }
+  /** The newest DATA frame that a peer says to have sent. */
+  | { readonly kind: "sent"; readonly from: Member; readonly sequence: number };
+
 export type Output =
   | { readonly kind: "send"; readonly link: number; readonly bytes: Uint8Array }
   /** Accept packets of `owned` until `untilMs` (CLOCK_BOOTTIME); replaces the lease before. */
   | { readonly kind: "lease"; readonly untilMs: number; readonly owned: Bitmap }
   /** Accept nothing from now on. */
   | { readonly kind: "revoke" }
+  | { readonly kind: "up"; readonly input: FlowInput }
   /** Nothing is owned any more and a drain was asked for; the process may leave. */
   | { readonly kind: "drained" }
   /** The last LEAVE is out; nothing more will come. */

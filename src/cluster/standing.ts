@@ -4,12 +4,13 @@
  *
  *      peers die, change state --> view --> own state --> range
  */
+import type { Heartbeat } from "./frame/heartbeat.js";
 import type { State } from "./frame/kind.js";
 import { type Peer, PeerTable } from "./membership/peers.js";
 import { Self, type Surroundings } from "./membership/self.js";
 import { type Member, View } from "./membership/view.js";
 import type { Outbox } from "./outbox.js";
-import { emptyBitmap } from "./ranges/bitmap.js";
+import { bitmapOf, emptyBitmap } from "./ranges/bitmap.js";
 import { Holding } from "./ranges/holding.js";
 import type { ClusterInputs, ClusterSettings } from "./settings.js";
 
@@ -22,6 +23,7 @@ export class Standing {
   hasNews = false;
   /** Whether `drained` is still owed to whoever asked for the drain. */
   owesDrained = false;
+  private readonly buckets: number;
 
   constructor(
     settings: ClusterSettings,
@@ -29,6 +31,7 @@ export class Standing {
     private readonly out: Outbox,
     now: number,
   ) {
+    this.buckets = settings.buckets;
     this.self = new Self(settings, inputs);
     this.peers = new PeerTable(settings.links, () => emptyBitmap(settings.buckets));
     this.holding = new Holding(settings, inputs, out, now);
@@ -38,13 +41,35 @@ export class Standing {
   restart(now: number): void {
     this.self.restart(now);
     this.peers.clear();
+    const { node, incarnation } = this.self.identity;
+    this.out.up({ kind: "self", self: { node, incarnation } });
     this.holding.lease.beat(now);
     this.enter("joining");
   }
 
+  /** Takes in a peer that shares the settings that all must share. */
+  welcome(peer: Peer): void {
+    const { node, incarnation } = peer;
+    this.self.known.add(node);
+    this.out.up({ kind: "peerUp", peer: { node, incarnation } });
+  }
+
+  /** Takes a peer's claim; false when it names buckets that there are not. */
+  obey(peer: Peer, beat: Heartbeat): boolean {
+    const last = beat.runs.at(-1)?.[1] ?? 0;
+    if (last >= this.buckets) return false;
+    peer.epoch = beat.epoch;
+    peer.viewHash = beat.viewHash;
+    peer.claim = bitmapOf(beat.runs, this.buckets);
+    this.view.hear(beat.epoch);
+    this.changeView();
+    this.holding.yieldTo({ ...peer, buckets: peer.claim }, this.view);
+    return true;
+  }
+
   /** Takes leave of peers that are dead or gone, and takes over what falls to this node. */
   bury(dead: readonly Peer[], cause: "silent" | "left", now: number): void {
-    for (const peer of dead) this.peers.remove(peer);
+    for (const peer of dead) this.dismiss(peer);
     this.self.renewChallenge();
     this.checkIsolation();
     this.changeView();
@@ -79,6 +104,12 @@ export class Standing {
   /** Why this node is not active, or would rather not be; empty when all is well. */
   reasons(): string[] {
     return this.self.reasons(this.surroundings());
+  }
+
+  private dismiss(peer: Peer): void {
+    const { node, incarnation, isCompatible } = peer;
+    this.peers.remove(peer);
+    if (isCompatible) this.out.up({ kind: "peerDown", peer: { node, incarnation } });
   }
 
   private enter(state: State): void {

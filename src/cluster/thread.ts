@@ -2,7 +2,7 @@
  * The control thread: the reducer of node.ts, tied to sockets, the kernel's lease and the shared
  * memory. It does nothing else, since every delay here is a delay of the heartbeats.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { RUNS_MAX } from "../config/limits.js";
 import { KernelLease } from "../kernel/lease.js";
 import { bootMs } from "../platform/clock.js";
@@ -16,6 +16,7 @@ import type { ClusterEvent, Output } from "./output.js";
 import { type Bitmap, type Run, runsOf } from "./ranges/bitmap.js";
 import type { ClusterSettings } from "./settings.js";
 import type { Snapshot } from "./snapshot.js";
+import { Replication } from "./sync/replication.js";
 import { type LinkSettings, UdpLinks } from "./transport/udp.js";
 
 /** Milliseconds between two ticks of the reducer. */
@@ -40,6 +41,8 @@ export interface ControlThreadData {
   readonly workerStallMs: number;
   /** The same for the main thread. */
   readonly mainStallMs: number;
+  /** To the sync thread. */
+  readonly sync: MessagePort;
 }
 
 export type ControlRequest =
@@ -70,6 +73,7 @@ class ControlThread {
   private readonly lease: KernelLease;
   private readonly links: UdpLinks;
   private readonly node: ClusterNode;
+  private readonly replication: Replication;
   private readonly timer: NodeJS.Timeout;
   private rulesLostMs: number | null = null;
   private halted = "";
@@ -77,7 +81,11 @@ class ControlThread {
   constructor(private readonly data: ControlThreadData) {
     this.state = new SharedState(data.shared);
     this.lease = new KernelLease(data.table, data.markMask, RUNS_MAX);
-    this.node = new ClusterNode(data.settings, { random: random64 }, bootMs());
+    this.replication = new Replication(data.sync, data.settings.buckets, (body) => {
+      this.carryOut(this.node.sendBody(body));
+    });
+    const { isSynced, mayClaim } = this.replication;
+    this.node = new ClusterNode(data.settings, { random: random64, isSynced, mayClaim }, bootMs());
     this.links = new UdpLinks(data.links, (link, bytes, address) => {
       this.carryOut(this.node.onDatagram(bootMs(), link, bytes, address));
     });
@@ -146,6 +154,9 @@ class ControlThread {
         case "left":
           this.end();
           break;
+        case "up":
+          this.replication.tell(output.input);
+          break;
         case "fatal":
           this.reply({ kind: "fatal", message: output.message });
           break;
@@ -171,6 +182,7 @@ class ControlThread {
     }
     publishBitmap(this.state.owned, owned);
     writeLease(words, leaseAt, untilMs);
+    this.replication.leased(owned, this.node.epoch);
     return true;
   }
 
@@ -178,6 +190,7 @@ class ControlThread {
     revokeLease(this.state.words, this.state.leaseAt);
     this.state.owned.fill(0);
     this.inKernel([], 0);
+    this.replication.leased(null, this.node.epoch);
   }
 
   private inKernel(runs: readonly Run[], leaseMs: number): boolean {
@@ -201,6 +214,7 @@ class ControlThread {
     clearInterval(this.timer);
     this.links.close();
     this.lease.close();
+    this.replication.end();
     parentPort?.close();
   }
 }

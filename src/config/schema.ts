@@ -150,6 +150,8 @@ const sync = section(
       limits.SYNC_PROTOCOLS,
       "Protocols whose flows are replicated.",
     ).default(["tcp", "udp", "icmp"]),
+    windowMs: wholeOr(limits.SYNC_WINDOW_MS, "Flows that live shorter than this are not told."),
+    flows: wholeOr(limits.SYNC_FLOWS, "Flows that a node remembers, own and replicated."),
   },
   "Flow replication.",
 );

@@ -82,7 +82,13 @@ export interface Config {
   };
   readonly interfaces: readonly InterfaceConfig[];
   readonly dataplane: DataplaneConfig;
-  readonly sync: { readonly protocols: readonly string[] };
+  readonly sync: {
+    readonly protocols: readonly string[];
+    /** Milliseconds. */
+    readonly windowMs: number;
+    /** Records. */
+    readonly flows: number;
+  };
   /** Always empty in this version: rules are refused at load. */
   readonly nat: readonly NatConfig[];
   readonly api: {

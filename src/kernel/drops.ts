@@ -61,7 +61,7 @@ interface NftCounters {
  * prints
  */
 export function parseRuleDrops(json: string, table: string): RuleDrops {
-  const drops: RuleDrops = { invalid: 0, undecided: 0, not_leased: 0 };
+  const drops: RuleDrops = { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0 };
   for (const { counter } of (JSON.parse(json) as NftCounters).nftables) {
     if (counter === undefined || counter.table !== table) continue;
     const name = counter.name as keyof RuleDrops;

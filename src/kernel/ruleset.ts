@@ -48,7 +48,7 @@ export interface RulesetSettings {
 }
 
 /** Kernel-side drops, by the name of the nft counter. */
-export const KERNEL_COUNTERS = ["invalid", "undecided", "not_leased"] as const;
+export const KERNEL_COUNTERS = ["invalid", "foreign_flow", "undecided", "not_leased"] as const;
 
 /** Families that carry the data path. ARP and netdev have a table each beside them. */
 const ALL_FAMILIES = ["ip", "ip6", "arp", "netdev"] as const;
@@ -115,6 +115,7 @@ ${exemptions(family)}
     goto to_queue
   }
   chain ask_known {
+    ct mark & ${mask} != @leased counter name foreign_flow drop
     jump mark_restore
     goto to_queue
   }

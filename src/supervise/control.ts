@@ -32,7 +32,8 @@ export class Control {
     data: ControlThreadData,
     private readonly handlers: ControlHandlers,
   ) {
-    this.worker = new Worker(SCRIPT, { name: "control", workerData: data });
+    const transferList = [data.sync];
+    this.worker = new Worker(SCRIPT, { name: "control", workerData: data, transferList });
     this.worker.on("message", (reply: ControlReply) => this.onReply(reply));
     this.worker.on("error", (error) => handlers.onFatal(`control thread: ${String(error)}`));
     this.worker.on("exit", () => {

@@ -27,8 +27,9 @@ import { unfitReasons } from "./fitness.js";
 import { flowLines } from "./flows.js";
 import { PacketWorkers } from "./packet-workers.js";
 import { GatewayProbe } from "./probe.js";
+import { SyncThreadProxy } from "./replication.js";
 import { Reporter } from "./reporter.js";
-import { controlData, installSettings } from "./settings.js";
+import { controlData, installSettings, syncData } from "./settings.js";
 import { allSteps } from "./teardown.js";
 
 const ALIVE_MS = 50;
@@ -51,6 +52,7 @@ export class RunningNode {
   private metrics: { close(): Promise<void> } | undefined;
   private workers: PacketWorkers | undefined;
   private control: Control | undefined;
+  private sync: SyncThreadProxy | undefined;
   private reporter: Reporter | undefined;
   private probe: GatewayProbe | undefined;
   private unfit: readonly string[] = [];
@@ -127,8 +129,9 @@ export class RunningNode {
     this.state.markMainAlive(bootMs());
     this.control = this.startControl(secret, seed);
     this.control.tell({ kind: "fit", reasons: this.unfit });
-    const { workers, control } = this;
-    this.reporter = new Reporter({ config, state, workers, control, unfit: () => this.unfit });
+    const { workers, control, sync } = this;
+    const unfit = () => this.unfit;
+    this.reporter = new Reporter({ config, state, workers, control, sync, unfit });
     await this.reporter.refresh();
     if (config.api.metrics !== null) {
       this.metrics = await openMetrics(config.api.metrics, () => this.status());
@@ -137,8 +140,14 @@ export class RunningNode {
     log.info({ table: installSettings(config, "").table }, "node started");
   }
 
+  /** Control and sync talk to each other without us. */
   private startControl(secret: Uint8Array, seed: number): Control {
-    return new Control(controlData(this.config, secret, seed, this.shared), {
+    const { port1, port2 } = new MessageChannel();
+    this.sync = new SyncThreadProxy(syncData(this.config), port2, {
+      onEvent: (event) => this.log.info({ ...plain(event), event: event.name }, event.name),
+      onFatal: (message) => this.onFatal(message),
+    });
+    return new Control(controlData(this.config, secret, seed, this.shared, port1), {
       onEvent: (event) => this.onEvent(event),
       onRulesLost: (message) => this.repair(message),
       onFatal: (message) => this.onFatal(message),
@@ -215,7 +224,9 @@ export class RunningNode {
   private async takeDown(onExit: "drop" | "accept"): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     await allSteps([
+      () => this.sync?.expectEnd(),
       () => this.control?.stop(CONTROL_STOP_MS),
+      () => this.sync?.stop(CONTROL_STOP_MS),
       () => this.removeRules(onExit),
       () => this.workers?.stop(),
       () => this.probe?.close(),

@@ -1,6 +1,13 @@
 /** Collects what `status` shows from the threads, the shared counters and the kernel. */
 import { readFileSync } from "node:fs";
-import type { PacketReport, PeerReport, StatusReport, WorkerReport } from "../api/report.js";
+import type {
+  PacketReport,
+  PeerReport,
+  StatusReport,
+  SyncReport,
+  WorkerReport,
+} from "../api/report.js";
+import type { SyncSnapshot } from "../cluster/sync/thread.js";
 import type { ControlSnapshot } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
 import { type RuleDrops, readQueueDrops, readRuleDrops } from "../kernel/drops.js";
@@ -11,6 +18,7 @@ import { leaseLeft } from "../state/lease-word.js";
 import { accepts, REASONS } from "../state/reason.js";
 import type { Control } from "./control.js";
 import type { PacketWorkers } from "./packet-workers.js";
+import type { SyncThreadProxy } from "./replication.js";
 import { tableName } from "./settings.js";
 
 /** Milliseconds over which packets per second are measured. */
@@ -25,6 +33,7 @@ export interface ReporterParts {
   readonly state: SharedState;
   readonly workers: PacketWorkers;
   readonly control: Control;
+  readonly sync: SyncThreadProxy | undefined;
   readonly unfit: () => readonly string[];
 }
 
@@ -35,7 +44,7 @@ const hex = (value: bigint) => value.toString(16).padStart(16, "0");
 export class Reporter {
   private readonly startedMs = bootMs();
   private snapshot: ControlSnapshot | null = null;
-  private rules: RuleDrops = { invalid: 0, undecided: 0, not_leased: 0 };
+  private rules: RuleDrops = { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0 };
   private rulesReadMs = Number.NEGATIVE_INFINITY;
   private rateFrom = { atMs: this.startedMs, seen: 0 };
   private perSecond = 0;
@@ -45,6 +54,7 @@ export class Reporter {
   /** Fetches what takes time, so that {@link status} need not wait. */
   async refresh(): Promise<void> {
     this.snapshot = await this.parts.control.snapshot();
+    await this.parts.sync?.snapshot();
     this.measureRate(bootMs());
     await this.readRules(bootMs());
   }
@@ -70,6 +80,7 @@ export class Reporter {
       workers: this.workers(),
       peers: this.peers(snapshot),
       transport: transportCounters(snapshot),
+      sync: syncReport(this.parts.sync?.latest ?? null),
       isolation: config.membership.isolation,
       uptimeMs: Math.round(bootMs() - this.startedMs),
     };
@@ -90,8 +101,8 @@ export class Reporter {
     const seen = sum(EXTRA.SEEN);
     const { firstQueue, queues } = config.dataplane;
     const drops = readQueueDrops(firstQueue, queues);
-    const { invalid, undecided, not_leased: expiredLease } = this.rules;
-    const kernel = { ...drops, invalid, expiredLease, undecided };
+    const { invalid, undecided, foreign_flow: foreignFlow, not_leased: expiredLease } = this.rules;
+    const kernel = { ...drops, invalid, foreignFlow, expiredLease, undecided };
     const dropped = seen - accepted;
     return { seen, perSecond: this.perSecond, accepted, dropped, byReason, kernel };
   }
@@ -144,6 +155,13 @@ export class Reporter {
       // The rules are gone or nft is busy: the last figures stand, control reports lost rules.
     }
   }
+}
+
+/** JSON knows no 64-bit numbers: a peer is named by its node id. */
+function syncReport(snapshot: SyncSnapshot | null): SyncReport | null {
+  if (snapshot === null) return null;
+  const peers = snapshot.peers.map(({ incarnation: _, ...peer }) => peer);
+  return { ...snapshot, peers };
 }
 
 function transportCounters(snapshot: ControlSnapshot): Record<string, number> {

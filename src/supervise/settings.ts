@@ -1,6 +1,8 @@
 /** From the configuration to what each part needs to know. */
 import { join } from "node:path";
+import type { MessagePort } from "node:worker_threads";
 import { clusterSettings, configDigest } from "../cluster/settings.js";
+import type { SyncThreadData } from "../cluster/sync/thread.js";
 import type { ControlThreadData } from "../cluster/thread.js";
 import type { Config, InterfaceConfig } from "../config/types.js";
 import type { InstallSettings } from "../kernel/install.js";
@@ -54,6 +56,7 @@ export function controlData(
   secret: Uint8Array,
   seed: number,
   shared: SharedBuffer,
+  sync: MessagePort,
 ): ControlThreadData {
   const { cluster, timing, membership, dataplane } = config;
   const { mode } = cluster.hash;
@@ -84,5 +87,30 @@ export function controlData(
     markMask: dataplane.markMask,
     workerStallMs: WORKER_STALL_FACTOR * timing.failureMs,
     mainStallMs: Math.max(MAIN_STALL_MS_MIN, timing.failureMs),
+    sync,
+  };
+}
+
+/** IANA numbers of `sync.protocols`; `icmp` is that of both families. */
+const PROTOCOL_NUMBERS: Readonly<Record<string, readonly number[]>> = {
+  tcp: [6],
+  udp: [17],
+  udplite: [136],
+  sctp: [132],
+  dccp: [33],
+  icmp: [1, 58],
+  icmpv6: [58],
+  gre: [47],
+};
+
+export function syncData(config: Config): Omit<SyncThreadData, "control"> {
+  const { cluster, dataplane, sync, node } = config;
+  return {
+    node,
+    buckets: cluster.buckets,
+    markMask: dataplane.markMask,
+    windowMs: sync.windowMs,
+    flowsMax: sync.flows,
+    protocols: sync.protocols.flatMap((name) => PROTOCOL_NUMBERS[name] ?? []),
   };
 }

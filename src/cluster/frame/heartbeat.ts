@@ -12,7 +12,8 @@
  *     36    chall. u64     what a peer must echo to prove that it is alive now
  *     44    runs   u16     count of claimed runs
  *     46    echoes u16     count of echoes
- *     48    runs:   first u16, last u16 (both included), ascending, not touching
+ *     48    sent   u32     sequence number of the last DATA frame; 0: none yet
+ *     52    runs:   first u16, last u16 (both included), ascending, not touching
  *     then  echoes: node u8, incarnation u64, challenge u64
  */
 import { RUNS_MAX } from "../../config/limits.js";
@@ -29,7 +30,8 @@ const AT_CONFIG = 28;
 const AT_CHALLENGE = 36;
 const AT_RUN_COUNT = 44;
 const AT_ECHO_COUNT = 46;
-const AT_RUNS = 48;
+const AT_SENT = 48;
+const AT_RUNS = 52;
 const RUN_BYTES = 4;
 const ECHO_BYTES = 17;
 const EXACT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
@@ -48,6 +50,8 @@ export interface Heartbeat {
   readonly viewHash: bigint;
   readonly configDigest: bigint;
   readonly challenge: bigint;
+  /** Sequence number of the sender's last DATA frame, so that its loss is noticed; 0: none yet. */
+  readonly sent: number;
   /** Buckets the sender owns. */
   readonly runs: readonly Run[];
   readonly echoes: readonly Echo[];
@@ -98,6 +102,7 @@ export function readHeartbeat(bytes: Uint8Array): Heartbeat {
     viewHash: view.getBigUint64(AT_VIEW),
     configDigest: view.getBigUint64(AT_CONFIG),
     challenge: view.getBigUint64(AT_CHALLENGE),
+    sent: view.getUint32(AT_SENT),
     runs: Array.from({ length: runCount }, (_, index): Run => {
       const at = AT_RUNS + index * RUN_BYTES;
       return [view.getUint16(at), view.getUint16(at + 2)];
@@ -128,6 +133,7 @@ export function encodeHeartbeat(beat: Heartbeat): Uint8Array {
   view.setBigUint64(AT_VIEW, beat.viewHash);
   view.setBigUint64(AT_CONFIG, beat.configDigest);
   view.setBigUint64(AT_CHALLENGE, beat.challenge);
+  view.setUint32(AT_SENT, beat.sent);
   view.setUint16(AT_RUN_COUNT, beat.runs.length);
   view.setUint16(AT_ECHO_COUNT, beat.echoes.length);
   beat.runs.forEach(([first, last], index) => {

@@ -1,5 +1,18 @@
 /** The first byte of each body says what it is. Numbers are never reused. */
-export const KIND = { heartbeat: 1, leave: 2 } as const;
+export const KIND = {
+  heartbeat: 1,
+  leave: 2,
+  data: 3,
+  nak: 4,
+  resync: 5,
+  start: 6,
+  repair: 7,
+} as const;
+
+/** Whether a body belongs to the layers above membership: broadcast and flows. */
+export function isFlowKind(kind: number): boolean {
+  return kind >= KIND.data && kind <= KIND.repair;
+}
 
 /** Own state as it travels in a heartbeat. `dead` is a verdict of others and is never sent. */
 export const STATES = ["joining", "syncing", "active", "draining"] as const;

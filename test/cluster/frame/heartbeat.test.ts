@@ -17,6 +17,7 @@ const BYTES = Uint8Array.from([
   ...[0x21, 0, 0, 0, 0, 0, 0, 0x22], // config
   ...[0x31, 0, 0, 0, 0, 0, 0, 0x32], // challenge
   ...[0, 2, 0, 1], // runs, echoes
+  ...[0xff, 0, 0, 7], // sent
   ...[0, 0, 0, 7, 0, 9, 0xff, 0xff],
   ...[5, 0x41, 0, 0, 0, 0, 0, 0, 0x42, 0x51, 0, 0, 0, 0, 0, 0, 0x52],
 ]);
@@ -27,6 +28,7 @@ const BEAT: Heartbeat = {
   viewHash: 0x1100000000000012n,
   configDigest: 0x2100000000000022n,
   challenge: 0x3100000000000032n,
+  sent: 0xff000007,
   runs: [
     [0, 7],
     [9, 65535],
@@ -56,14 +58,14 @@ describe("heartbeat", () => {
     ["an epoch that is no exact number", 12, 0x20],
     ["more runs than there are", 45, 3],
     ["more echoes than there are", 47, 2],
-    ["a run that ends before it begins", 51, 0xff],
-    ["runs that touch", 53, 8],
-    ["an echo of node 0", 56, 0],
+    ["a run that ends before it begins", 55, 0xff],
+    ["runs that touch", 57, 8],
+    ["an echo of node 0", 60, 0],
   ];
   test.each(wrong)("%s is refused", (name, at, value) => {
     const bytes = BYTES.slice();
     bytes[at] = value;
-    if (name.startsWith("a run that ends")) bytes.set([0, 9, 0, 7], 48);
+    if (name.startsWith("a run that ends")) bytes.set([0, 9, 0, 7], 52);
     expect(isHeartbeat(bytes)).toBe(false);
   });
 

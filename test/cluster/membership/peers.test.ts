@@ -21,6 +21,7 @@ function hear(node: number, incarnation: bigint, tick: number, echoes: Echo[], n
     viewHash: 0n,
     configDigest: 0n,
     challenge: incarnation + 7n,
+    sent: 0,
     runs: [],
     echoes,
   };

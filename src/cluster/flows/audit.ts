@@ -1,0 +1,113 @@
+/**
+ * The table against the local kernel's: after events were lost, and where the kernel has dropped a
+ * replica that its owner still has.
+ *
+ * Reading the kernel's table takes time, and events go on meanwhile:
+ *
+ *      asked ---- flow a ends (event) ---- read: a is in it, b is not ---- flow b begins (event)
+ *
+ * So of what was read, flows that have ended since are left out, and flows that were heard of since
+ * are not taken for gone.
+ */
+import { DUMP_PATIENCE_MS, RECREATE_MS } from "../limits.js";
+import type { Author } from "./author.js";
+import type { Ledger } from "./ledger.js";
+import type { Replicated } from "./record.js";
+import { isOver } from "./record.js";
+import { keyOf } from "./record-wire.js";
+import type { Shelf } from "./shelf.js";
+import type { Entry } from "./table.js";
+
+export class Audit {
+  readonly counters = { dumps: 0, eventLosses: 0, missed: 0, recreated: 0, swept: 0 };
+  private askedMs: number | null = null;
+  private mustRepeat = false;
+  private readonly goneSince = new Set<string>();
+  /** Replicas that the kernel has dropped. */
+  private readonly lost = new Set<string>();
+
+  constructor(
+    private readonly shelf: Shelf,
+    private readonly ledger: Ledger,
+    private readonly author: Author,
+  ) {}
+
+  /** Whether what is told of the own flows may be out of date. */
+  get isDegraded(): boolean {
+    return this.askedMs !== null;
+  }
+
+  /** Events were lost, or none were heard yet. */
+  onLoss(now: number): void {
+    this.counters.eventLosses += 1;
+    if (this.askedMs === null) this.ask(now);
+    else this.mustRepeat = true;
+  }
+
+  /** The kernel says that a record is no more. */
+  onGone(record: Replicated): void {
+    const key = keyOf(record);
+    if (this.askedMs !== null) this.goneSince.add(key);
+    if (!this.ledger.owns(record.bucket) && this.shelf.table.get(key)) this.lost.add(key);
+  }
+
+  /** The kernel's table, all of it. */
+  onDump(records: readonly Replicated[], now: number): void {
+    if (this.askedMs === null) return;
+    const askedMs = this.askedMs;
+    const present = new Set<string>();
+    for (const record of records) {
+      const key = keyOf(record);
+      present.add(key);
+      if (!this.goneSince.has(key)) this.take(record, key, now);
+    }
+    for (const entry of this.shelf.table.all()) {
+      if (entry.seenMs < askedMs && !present.has(entry.key)) this.onMissing(entry, now);
+    }
+    this.author.young.keepOnly(present, askedMs);
+    this.askedMs = null;
+    if (this.mustRepeat) this.ask(now);
+  }
+
+  onTick(now: number): void {
+    if (this.askedMs !== null && now - this.askedMs >= DUMP_PATIENCE_MS) this.ask(now);
+    for (const key of this.lost) this.recreate(key, now);
+  }
+
+  private ask(now: number): void {
+    this.askedMs = now;
+    this.mustRepeat = false;
+    this.goneSince.clear();
+    this.counters.dumps += 1;
+    this.shelf.out({ kind: "dump" });
+  }
+
+  private take(record: Replicated, key: string, now: number): void {
+    const { bucket } = record;
+    const isKnown = this.shelf.table.get(key) !== undefined;
+    const mayBeLate = this.ledger.lingers(bucket, now);
+    if (this.ledger.owns(bucket) || isKnown || mayBeLate) this.author.onAlive(record, now);
+    else if (this.ledger.isGood(bucket) && !isOver(record)) {
+      // A replica whose end was missed: its owner does not have it, so it would stay for ever.
+      this.counters.swept += 1;
+      this.shelf.kernel("delete", record);
+    }
+  }
+
+  private onMissing(entry: Entry, now: number): void {
+    this.counters.missed += 1;
+    if (this.ledger.owns(entry.record.bucket)) this.author.onGone(entry.record, now);
+    else this.shelf.kernel("create", entry.record);
+  }
+
+  private recreate(key: string, now: number): void {
+    const entry = this.shelf.table.get(key);
+    const isLost = entry && !Number.isNaN(entry.lostMs);
+    if (isLost && now - entry.lostMs < RECREATE_MS) return;
+    this.lost.delete(key);
+    if (!isLost || this.ledger.owns(entry.record.bucket)) return;
+    entry.lostMs = Number.NaN;
+    this.counters.recreated += 1;
+    this.shelf.kernel("create", entry.record);
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * What this node tells of the flows it owns: kernel events in, ops out.
+ *
+ *      NEW, UPDATE --> young --window over--> PUT        the table changes with the op that tells
+ *      DESTROY, over  --> dying ---at once--> REMOVE     of it: so it is always what peers were told
+ *
+ * Flows of other nodes' buckets are in the local kernel too, as replicas, and their events say
+ * nothing new. The exception are late ones: a flow that was let in just before its bucket was given
+ * up. It is told at once, under the old term, so that the new owner gets it unless it knows better.
+ */
+import type { Ledger } from "./ledger.js";
+import type { Op } from "./ops.js";
+import type { Packer } from "./packer.js";
+import { isOver, type Replicated } from "./record.js";
+import { keyOf, saysTheSame } from "./record-wire.js";
+import type { FlowSettings } from "./settings.js";
+import type { Shelf } from "./shelf.js";
+import type { Entry } from "./table.js";
+import { isNewer, type Version } from "./version.js";
+import { Young } from "./young.js";
+
+export class Author {
+  readonly counters = { told: 0, removed: 0, coalesced: 0, late: 0, relayed: 0 };
+  readonly young: Young;
+  private readonly dying = new Set<string>();
+  private readonly late = new Map<string, Replicated>();
+  private relays: Op[] = [];
+  private sequence = 0;
+
+  constructor(
+    private readonly settings: FlowSettings,
+    private readonly shelf: Shelf,
+    private readonly ledger: Ledger,
+    private readonly packer: Packer,
+  ) {
+    this.young = new Young(settings.windowMs, settings.unrepliedMs);
+  }
+
+  /** Changes that wait to be sent. */
+  get backlog(): number {
+    return this.young.size + this.dying.size + this.late.size + this.relays.length;
+  }
+
+  /** The kernel has this record, now so. */
+  onAlive(record: Replicated, now: number): void {
+    if (!this.settings.isWanted(record)) return;
+    if (isOver(record)) return this.onEnd(record, true, now);
+    const key = keyOf(record);
+    const entry = this.shelf.table.get(key);
+    if (entry) Object.assign(entry, { seenMs: now, lostMs: Number.NaN, isOver: false });
+    if (!this.ledger.owns(record.bucket)) {
+      if (!entry && this.ledger.lingers(record.bucket, now)) this.late.set(key, record);
+    } else if (entry && !this.dying.has(key) && saysTheSame(entry.record, record)) {
+      this.young.delete(key);
+    } else {
+      this.young.set(key, record, now);
+    }
+  }
+
+  /** The kernel no longer has this record. */
+  onGone(record: Replicated, now: number): void {
+    this.onEnd(record, false, now);
+  }
+
+  /** Buckets were taken: what the kernel has ended while they were foreign is told now. */
+  onCame(buckets: readonly number[]): void {
+    for (const bucket of buckets) {
+      for (const key of this.shelf.table.keysOf(bucket)) {
+        const entry = this.shelf.table.get(key) as Entry;
+        if (entry.isOver || !Number.isNaN(entry.lostMs)) this.dying.add(key);
+      }
+    }
+  }
+
+  /** Buckets were given up: their flows do not wait for the window any more. */
+  onWent(buckets: readonly number[]): void {
+    const went = new Set(buckets);
+    for (const [key, record] of [...this.young.of((bucket) => went.has(bucket))]) {
+      this.young.delete(key);
+      this.late.set(key, record);
+    }
+  }
+
+  /** Repeats to all what a dead node said last: some may have missed it, and it cannot repeat it. */
+  relay(dead: number, sinceMs: number): void {
+    for (const { record, version, atMs } of this.shelf.table.all()) {
+      if (version.writer === dead && atMs >= sinceMs) {
+        this.relays.push({ op: "put", version, record });
+      }
+    }
+    for (const { identity, version, atMs } of this.shelf.tombstones.values()) {
+      if (version.writer === dead && atMs >= sinceMs) {
+        this.relays.push({ op: "remove", version, identity });
+      }
+    }
+  }
+
+  /** Tells what is due, in at most `frames` frames or a little more; the rest waits. */
+  tell(frames: number, now: number): void {
+    const mayGoOn = () => this.packer.frames < frames;
+    this.counters.relayed += this.relays.length;
+    for (const op of this.relays.splice(0)) this.packer.add(op);
+    for (const key of this.dying) {
+      if (!mayGoOn()) return;
+      this.dying.delete(key);
+      this.end(key, now);
+    }
+    for (const [key, record] of this.late) {
+      if (!mayGoOn()) return;
+      this.late.delete(key);
+      this.counters.late += 1;
+      this.put(key, record, now);
+    }
+    for (const [key, { record, seenMs }] of this.young.due(now)) {
+      if (!mayGoOn()) return;
+      this.young.delete(key);
+      const entry = this.put(key, record, now);
+      if (entry) entry.seenMs = seenMs;
+    }
+  }
+
+  /** An own record had to make room: the peers' tables are as full, and must not differ. */
+  onEvicted({ record, key }: Entry, now: number): void {
+    const version = this.nextVersion(record.bucket);
+    this.shelf.tombstones.set(key, { identity: record, version, atMs: now });
+    this.packer.add({ op: "remove", version, identity: record });
+  }
+
+  /** A new incarnation tells all anew; only what waits for its window is kept. */
+  restart(): void {
+    this.relays = [];
+    this.late.clear();
+  }
+
+  private onEnd(record: Replicated, isRemembered: boolean, now: number): void {
+    const key = keyOf(record);
+    const entry = this.shelf.table.get(key);
+    const wasWaiting = this.young.has(key);
+    this.young.delete(key);
+    this.late.delete(key);
+    if (!entry) {
+      if (wasWaiting) this.counters.coalesced += 1;
+    } else if (this.ledger.owns(record.bucket)) {
+      this.dying.add(key);
+    } else if (isRemembered) {
+      entry.isOver = true;
+    } else {
+      entry.lostMs = now;
+    }
+  }
+
+  private end(key: string, now: number): void {
+    const entry = this.shelf.table.get(key);
+    // Given up in the meantime: whether it is over is for the new owner to say.
+    if (!entry || !this.ledger.owns(entry.record.bucket)) return;
+    const version = this.nextVersion(entry.record.bucket);
+    this.shelf.bury(entry, version, now);
+    this.packer.add({ op: "remove", version, identity: entry.record });
+    this.counters.removed += 1;
+  }
+
+  private put(key: string, record: Replicated, now: number): Entry | null {
+    const version = this.nextVersion(record.bucket);
+    const known = this.shelf.table.get(key) ?? this.shelf.tombstones.find(key);
+    if (known && !isNewer(version, known.version)) return null; // the new owner was first
+    const entry = this.shelf.put(key, record, version, now);
+    if (!entry) return null;
+    this.packer.add({ op: "put", version, record });
+    this.counters.told += 1;
+    if (!this.ledger.owns(record.bucket)) this.ledger.touch(record.bucket, now);
+    return entry;
+  }
+
+  private nextVersion(bucket: number): Version {
+    this.sequence += 1;
+    return {
+      term: this.ledger.ownTerm(bucket),
+      writer: this.settings.node,
+      sequence: this.sequence,
+    };
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Writing and reading the parts of a payload one after the other; numbers are big-endian. A reader
+ * keeps its first error: it goes on with zeros, and is asked once at the end.
+ */
+import { viewOf } from "../frame/header.js";
+
+/** Longer than any op: the longest is an expectation of IPv6 with both its names. */
+const OP_BYTES_MAX = 512;
+
+export class ByteWriter {
+  private readonly bytes = new Uint8Array(OP_BYTES_MAX);
+  private readonly view = viewOf(this.bytes);
+  private at = 0;
+
+  u8(value: number): this {
+    this.view.setUint8(this.at, value);
+    this.at += 1;
+    return this;
+  }
+
+  u16(value: number): this {
+    this.view.setUint16(this.at, value);
+    this.at += 2;
+    return this;
+  }
+
+  u32(value: number): this {
+    this.view.setUint32(this.at, value);
+    this.at += 4;
+    return this;
+  }
+
+  /** @param value a whole number below 2^48 */
+  u48(value: number): this {
+    return this.u16(Math.floor(value / 2 ** 32)).u32(value % 2 ** 32);
+  }
+
+  raw(bytes: Uint8Array): this {
+    this.bytes.set(bytes, this.at);
+    this.at += bytes.length;
+    return this;
+  }
+
+  /** Length in one octet, then ASCII. */
+  text(text: string): this {
+    this.u8(text.length);
+    for (const char of text) this.u8(char.charCodeAt(0));
+    return this;
+  }
+
+  /** What was written, as bytes of its own; the writer begins anew. */
+  take(): Uint8Array {
+    const taken = this.bytes.slice(0, this.at);
+    this.at = 0;
+    return taken;
+  }
+}
+
+export class ByteReader {
+  isBroken = false;
+  private at = 0;
+  private readonly view: DataView;
+
+  constructor(private readonly bytes: Uint8Array) {
+    this.view = viewOf(bytes);
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.bytes.length;
+  }
+
+  u8(): number {
+    const at = this.claim(1);
+    return at < 0 ? 0 : this.view.getUint8(at);
+  }
+
+  u16(): number {
+    const at = this.claim(2);
+    return at < 0 ? 0 : this.view.getUint16(at);
+  }
+
+  u32(): number {
+    const at = this.claim(4);
+    return at < 0 ? 0 : this.view.getUint32(at);
+  }
+
+  u48(): number {
+    return this.u16() * 2 ** 32 + this.u32();
+  }
+
+  raw(length: number): Uint8Array {
+    const at = this.claim(length);
+    return at < 0 ? new Uint8Array(length) : this.bytes.slice(at, at + length);
+  }
+
+  /** Printable ASCII of at most `charsMax` characters. */
+  text(charsMax: number): string {
+    const length = this.u8();
+    this.require(length <= charsMax);
+    if (this.isBroken) return "";
+    const bytes = this.raw(length);
+    this.require(bytes.every((byte) => byte > 0x20 && byte < 0x7f));
+    return String.fromCharCode(...bytes);
+  }
+
+  require(holds: boolean): void {
+    if (!holds) this.isBroken = true;
+  }
+
+  private claim(length: number): number {
+    const at = this.at;
+    if (at + length > this.bytes.length) this.isBroken = true;
+    if (this.isBroken) return -1;
+    this.at += length;
+    return at;
+  }
+}

@@ -1,0 +1,60 @@
+/** The state of replication at one moment, for `status`, `flows` and metrics. */
+
+import { type PeerHealth, peerHealth } from "./peer.js";
+import type { FlowSync } from "./sync.js";
+
+export interface FlowHealth {
+  /** Whether the tables of all peers are here. */
+  readonly isSynced: boolean;
+  /** Whether events were lost and the kernel's table has not been read since. */
+  readonly isDegraded: boolean;
+  readonly flows: number;
+  readonly flowsMax: number;
+  readonly tombstones: number;
+  /** Changes that wait for their window or for room on the wire. */
+  readonly backlog: number;
+  /** Number of the next own frame, and how many are kept for repair. */
+  readonly sequence: number;
+  readonly sendBufferFill: number;
+  /** Buckets known to differ from their owner's. */
+  readonly driftedBuckets: number;
+  readonly peers: readonly PeerHealth[];
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export function healthOf(sync: FlowSync, now: number): FlowHealth {
+  const { shelf, broadcast, author, audit, peers, replica } = sync;
+  const followers = broadcast.peers();
+  return {
+    isSynced: peers.areSettled(followers),
+    isDegraded: audit.isDegraded,
+    flows: shelf.table.size,
+    flowsMax: shelf.table.max,
+    tombstones: shelf.tombstones.size,
+    backlog: author.backlog,
+    sequence: broadcast.buffer.next,
+    sendBufferFill: broadcast.buffer.fill,
+    driftedBuckets: replica.drifted.size,
+    peers: followers.map((follower) => peerHealth(follower, peers.of(follower), now)),
+    counters: countersOf(sync),
+  };
+}
+
+/** All counters by name; a name is used by one part only, but for `removed` and `late`. */
+function countersOf(sync: FlowSync): Record<string, number> {
+  const { shelf, broadcast, author, audit, replica, sections } = sync;
+  const { removed, late, ...applied } = replica.counters;
+  return {
+    ...broadcast.counters,
+    ...author.counters,
+    ...audit.counters,
+    ...sections.counters,
+    ...shelf.table.counters,
+    ...applied,
+    removedHere: removed,
+    lateHere: late,
+    forgotten: shelf.tombstones.forgotten,
+    youngDropped: author.young.dropped,
+    malformedOps: sync.malformed,
+  };
+}

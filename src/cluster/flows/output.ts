@@ -1,0 +1,28 @@
+/** What flow replication asks for. Outputs are to be carried out in the order given. */
+import type { Member } from "../membership/view.js";
+import type { Bitmap } from "../ranges/bitmap.js";
+import type { Replicated } from "./record.js";
+
+export type KernelOp = "create" | "update" | "delete";
+
+/** For logs and `shardwall events`; nothing depends on them. */
+export type FlowEvent =
+  | { readonly name: "following"; readonly peer: Member }
+  | { readonly name: "outOfSync"; readonly peer: Member }
+  | { readonly name: "tableDone"; readonly peer: Member; readonly flows: number }
+  /** A peer's table does not move on; this node no longer waits for it. */
+  | { readonly name: "tableStalled"; readonly peer: Member }
+  | { readonly name: "drift"; readonly peer: Member; readonly bucket: number }
+  | { readonly name: "eventsLost" };
+
+export type FlowOutput =
+  /** To all nodes, on every link; at most the `bodyBytesMax` of the settings. */
+  | { readonly kind: "send"; readonly body: Uint8Array }
+  | { readonly kind: "kernel"; readonly op: KernelOp; readonly record: Replicated }
+  /** Read the kernel's table again and hand it to `onDump`. */
+  | { readonly kind: "dump" }
+  /** Whether the tables of all peers are here. */
+  | { readonly kind: "synced"; readonly isSynced: boolean }
+  /** Buckets whose flows are here as their owner stated them: they may be claimed. */
+  | { readonly kind: "ready"; readonly buckets: Bitmap }
+  | { readonly kind: "event"; readonly event: FlowEvent };

@@ -1,0 +1,45 @@
+/** Fills frames with ops up to the limit of a datagram, and publishes each that is full. */
+import { DATA_HEADER_BYTES } from "../frame/data.js";
+import { encodeOp, type Op } from "./ops.js";
+
+export class Packer {
+  /** Frames published since the caller last set it to 0. */
+  frames = 0;
+  private parts: Uint8Array[] = [];
+  private bytes = 0;
+  private readonly bytesMax: number;
+
+  constructor(
+    bodyBytesMax: number,
+    private readonly publish: (payload: Uint8Array) => void,
+  ) {
+    this.bytesMax = bodyBytesMax - DATA_HEADER_BYTES;
+  }
+
+  add(op: Op): void {
+    const bytes = encodeOp(op);
+    if (this.bytes + bytes.length > this.bytesMax) this.flush();
+    this.parts.push(bytes);
+    this.bytes += bytes.length;
+  }
+
+  /** Publishes what there is. */
+  flush(): void {
+    if (this.bytes === 0) return;
+    const payload = new Uint8Array(this.bytes);
+    let at = 0;
+    for (const part of this.parts) {
+      payload.set(part, at);
+      at += part.length;
+    }
+    this.clear();
+    this.frames += 1;
+    this.publish(payload);
+  }
+
+  /** Throws away what was not published. */
+  clear(): void {
+    this.parts = [];
+    this.bytes = 0;
+  }
+}

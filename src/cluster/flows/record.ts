@@ -1,0 +1,98 @@
+/**
+ * What is replicated: flows and expectations, as values that are never changed in place. They hold
+ * what a peer's kernel needs to go on with the flow, and nothing that changes with each packet.
+ */
+
+/** Both ends of one direction; IPv4 addresses are 4 bytes, IPv6 addresses 16. */
+export interface Ends {
+  readonly src: Uint8Array;
+  readonly dst: Uint8Array;
+  /** The ICMP id, for ICMP. */
+  readonly srcPort: number;
+  /** ICMP type << 8 | code, for ICMP. */
+  readonly dstPort: number;
+}
+
+/**
+ * How far a connection has come. Peers' kernels follow it by themselves, so the finer states are not
+ * told. `over`: both sides are done (TIME_WAIT, CLOSE), though the kernel remembers the flow longer.
+ */
+export const FLOW_STATES = ["none", "opening", "established", "closing", "over"] as const;
+export type FlowState = (typeof FLOW_STATES)[number];
+
+/** Bits of a flow's status that matter here, as in nf_conntrack_common.h. */
+export const STATUS = { SEEN_REPLY: 0x2, ASSURED: 0x4 } as const;
+
+interface Common {
+  /** IANA protocol number of the tuple. */
+  readonly protocol: number;
+  readonly bucket: number;
+  readonly zone: number;
+  /** See `timeoutClass`. */
+  readonly timeoutClass: number;
+  /** Kernel's name of the helper; empty without. */
+  readonly helper: string;
+}
+
+/** The flow that this one was expected by, or that expects. */
+export interface Master extends Ends {
+  readonly protocol: number;
+}
+
+export interface Flow extends Common {
+  readonly kind: "flow";
+  readonly original: Ends;
+  readonly reply: Ends;
+  readonly state: FlowState;
+  readonly status: number;
+  /** Connection mark without the bits of the bucket. */
+  readonly mark: number;
+  readonly master: Master | null;
+  /** Shift of sequence numbers: position, before, after of the original direction, then reply's. */
+  readonly shifts: readonly number[] | null;
+}
+
+export interface Expectation extends Common {
+  readonly kind: "expectation";
+  readonly original: Ends;
+  readonly mask: Ends;
+  readonly master: Master;
+  readonly flags: number;
+  readonly class: number;
+  /** Kernel's name of the function that prepares the expected flow; empty without. */
+  readonly fn: string;
+  readonly nat: (Ends & { readonly direction: number }) | null;
+}
+
+export type Replicated = Flow | Expectation;
+
+const CLASSES_PER_DOUBLING = 4;
+
+/** A time-out in one octet: the class whose length is at least `seconds`, 19 % apart. */
+export function timeoutClass(seconds: number): number {
+  return Math.min(255, Math.ceil(CLASSES_PER_DOUBLING * Math.log2(seconds + 1) - 1e-9));
+}
+
+/** Seconds of a class of time-outs. */
+export function timeoutSeconds(timeoutClass: number): number {
+  return Math.min(0xffff_ffff, Math.round(2 ** (timeoutClass / CLASSES_PER_DOUBLING)) - 1);
+}
+
+/** The direction back, where nothing is translated. */
+export function inverse({ src, dst, srcPort, dstPort }: Ends): Ends {
+  return { src: dst, dst: src, srcPort: dstPort, dstPort: srcPort };
+}
+
+/** Order in which records make room when a table is full; `kept` never does. */
+export type Rank = "unreplied" | "replied" | "kept";
+
+export function rankOf(record: Replicated): Rank {
+  if (record.kind === "expectation") return "unreplied";
+  if ((record.status & STATUS.ASSURED) !== 0) return "kept";
+  return (record.status & STATUS.SEEN_REPLY) !== 0 ? "replied" : "unreplied";
+}
+
+/** Whether a connection has ended, although the kernel still remembers it. */
+export function isOver(record: Replicated): boolean {
+  return record.kind === "flow" && record.state === "over";
+}

@@ -1,0 +1,179 @@
+/**
+ * What peers tell, applied: ops in, table and kernel changed.
+ *
+ * Problem: ops of different senders overtake each other. A former owner's update arrives after the
+ * new owner's, a deletion before the flow it deletes, a dead node's words from somebody else.
+ *
+ * Rule: the newer version wins, not the later arrival (version.ts). Three refinements:
+ * - *late*: what a node says itself under an older term than the bucket has by now cannot change or
+ *   delete a flow that is known; it can only add one.
+ * - *section*: what the bucket's owner sends as the whole of a bucket is right, whatever was known,
+ *   but for what is younger than messages take to arrive.
+ * - an owner keeps what peers add to its buckets: it may be the flow of a former owner.
+ */
+import type { Follower } from "../broadcast/broadcast.js";
+import { REPAIR_BUCKETS_MAX, SETTLE_MS } from "../limits.js";
+import type { Author } from "./author.js";
+import { isSameDigest } from "./digest.js";
+import type { Ledger } from "./ledger.js";
+import type { Op } from "./ops.js";
+import type { PeerFlows } from "./peer.js";
+import { keyOf, saysTheSame } from "./record-wire.js";
+import type { Shelf } from "./shelf.js";
+import type { Entry } from "./table.js";
+import { isNewer, type Version } from "./version.js";
+
+type Of<Name extends Op["op"]> = Extract<Op, { op: Name }>;
+
+export class Replica {
+  readonly counters = { applied: 0, removed: 0, stale: 0, late: 0, repaired: 0, drift: 0 };
+  /** Buckets that differ from what their owner has, to be asked for. */
+  readonly drifted = new Set<number>();
+  /** Buckets whose owner does not know of a claim above its own: it has to be told. */
+  readonly outdated = new Set<number>();
+
+  constructor(
+    private readonly shelf: Shelf,
+    private readonly ledger: Ledger,
+    private readonly author: Author,
+  ) {}
+
+  /** Applies an op of the next frame of a peer; true when it shows that a bucket has drifted. */
+  onOp(peer: Follower, flows: PeerFlows, op: Op, now: number): boolean {
+    switch (op.op) {
+      case "put":
+        this.onPut(peer, flows, op, now);
+        return false;
+      case "remove":
+        this.onRemove(peer, op, now);
+        return false;
+      case "section":
+        this.onSection(peer, flows, op, now);
+        return false;
+      case "end":
+        this.onEnd(peer, flows, op, now);
+        return false;
+      case "digest":
+        return this.onDigest(peer, flows, op, now);
+      case "claim":
+        this.ledger.hear(op.bucket, op.term, op.node, now);
+        return false;
+      default:
+        return false;
+    }
+  }
+
+  /** Buckets to be asked for again from their owner `node`, at most as many as a REPAIR holds. */
+  driftedOf(node: number): number[] {
+    const isTheirs = (bucket: number) => this.ledger.isHolder(bucket, node);
+    return [...this.drifted].filter(isTheirs).slice(0, REPAIR_BUCKETS_MAX);
+  }
+
+  private onPut(peer: Follower, flows: PeerFlows, op: Of<"put">, now: number): void {
+    const { version, record } = op;
+    const key = keyOf(record);
+    const inSection = flows.section?.bucket === record.bucket;
+    if (inSection) flows.section?.unseen.delete(key);
+    if (!flows.isComplete) flows.arrivedFlows += 1;
+    const isRight = inSection && this.isAuthority(peer, record.bucket);
+    const entry = this.shelf.table.get(key);
+    const known = entry ?? this.shelf.tombstones.find(key);
+    if (!this.mayChange(peer, record.bucket, version, known, isRight, now)) return;
+    if (version.writer === peer.node) this.ledger.hear(record.bucket, version.term, peer.node, now);
+    if (!this.shelf.put(key, record, version, now)) return;
+    this.counters.applied += 1;
+    this.noteWriter(peer, record.bucket, now);
+    // A young flow of this node has the same key: the kernel has it already, as this node saw it.
+    if (this.author.young.has(key)) return;
+    if (!entry) this.shelf.kernel("create", record);
+    else if (!saysTheSame(entry.record, record)) this.shelf.kernel("update", record);
+  }
+
+  private onRemove(peer: Follower, { version, identity }: Of<"remove">, now: number): void {
+    const key = keyOf(identity);
+    const entry = this.shelf.table.get(key);
+    const known = entry ?? this.shelf.tombstones.find(key);
+    if (!this.mayChange(peer, identity.bucket, version, known, false, now)) return;
+    this.noteWriter(peer, identity.bucket, now);
+    if (entry) this.drop(entry, version, now);
+    else this.shelf.tombstones.set(key, { identity, version, atMs: now });
+  }
+
+  private onSection(peer: Follower, flows: PeerFlows, op: Of<"section">, now: number): void {
+    this.ledger.hear(op.bucket, op.term, peer.node, now);
+    const unseen = new Set(this.shelf.table.keysOf(op.bucket));
+    flows.section = { bucket: op.bucket, unseen };
+  }
+
+  private onEnd(peer: Follower, flows: PeerFlows, op: Of<"end">, now: number): void {
+    const { section } = flows;
+    flows.section = null;
+    if (section?.bucket !== op.bucket || !op.isWhole) return;
+    this.drifted.delete(op.bucket);
+    if (!this.isAuthority(peer, op.bucket)) return;
+    for (const key of section.unseen) {
+      const entry = this.shelf.table.get(key);
+      if (!entry || now - entry.atMs < SETTLE_MS) continue;
+      this.drop(entry, entry.version, now);
+      this.counters.repaired += 1;
+    }
+  }
+
+  /** Compares a bucket with its owner's; returns whether it has drifted. */
+  private onDigest(peer: Follower, flows: PeerFlows, op: Of<"digest">, now: number): boolean {
+    const { bucket, term, digest } = op;
+    this.ledger.hear(bucket, term, peer.node, now);
+    if (!this.ledger.isHolder(bucket, peer.node)) this.outdated.add(bucket);
+    if (!this.isAuthority(peer, bucket)) return false;
+    const isSame = isSameDigest(digest, this.shelf.table.digest(bucket));
+    if (isSame) this.drifted.delete(bucket);
+    // A full table cannot become like another; asking again and again would only cost.
+    const mayJudge = flows.isComplete && !this.shelf.table.isFull;
+    if (isSame || !mayJudge || !this.ledger.isSettled(bucket, now)) {
+      if (isSame) this.ledger.setGood(bucket, true);
+      return false;
+    }
+    this.ledger.setGood(bucket, false);
+    this.drifted.add(bucket);
+    flows.drift += 1;
+    this.counters.drift += 1;
+    return true;
+  }
+
+  private mayChange(
+    peer: Follower,
+    bucket: number,
+    version: Version,
+    known: { readonly version: Version; readonly atMs: number } | undefined,
+    isRight: boolean,
+    now: number,
+  ): boolean {
+    if (!known) return true;
+    if (isRight && now - known.atMs >= SETTLE_MS) return !isSameVersion(version, known.version);
+    if (!isNewer(version, known.version)) {
+      this.counters.stale += 1;
+      return false;
+    }
+    const isLate = version.writer === peer.node && version.term < this.ledger.term(bucket);
+    if (isLate && !isRight) this.counters.late += 1;
+    return !isLate || isRight;
+  }
+
+  private drop(entry: Entry, version: Version, now: number): void {
+    this.shelf.bury(entry, version, now);
+    this.counters.removed += 1;
+    if (!this.author.young.has(entry.key)) this.shelf.kernel("delete", entry.record);
+  }
+
+  private noteWriter(peer: Follower, bucket: number, now: number): void {
+    if (!this.ledger.isHolder(bucket, peer.node)) this.ledger.touch(bucket, now);
+  }
+
+  private isAuthority(peer: Follower, bucket: number): boolean {
+    return this.ledger.isHolder(bucket, peer.node) && !this.ledger.owns(bucket);
+  }
+}
+
+function isSameVersion(a: Version, b: Version): boolean {
+  return a.term === b.term && a.writer === b.writer && a.sequence === b.sequence;
+}

@@ -1,0 +1,103 @@
+/**
+ * Changes that wait for their coalescing window, so that a flow that is born and dies within it
+ * costs nothing on the wire, and a flow that changes often is told of once.
+ *
+ *      born .... changed .... changed .... window over: told as it is now
+ *      born .... gone: never told
+ *
+ * Flows without a reply wait longer: most are scans, floods and lost packets. All flows of one queue
+ * wait equally long, so it is in the order in which they fall due; one that gets its reply late goes
+ * to the end of the other queue, which costs it at most one window more.
+ */
+import { YOUNG_MAX } from "../limits.js";
+import type { Replicated } from "./record.js";
+import { rankOf } from "./record.js";
+
+export interface Waiting {
+  readonly record: Replicated;
+  readonly sinceMs: number;
+  /** When the kernel last spoke of it. */
+  readonly seenMs: number;
+}
+
+export class Young {
+  /** Flows that were not told of because too many waited. */
+  dropped = 0;
+  private readonly replied = new Map<string, Waiting>();
+  private readonly unreplied = new Map<string, Waiting>();
+
+  constructor(
+    private readonly windowMs: number,
+    private readonly unrepliedMs: number,
+    private readonly max = YOUNG_MAX,
+  ) {}
+
+  get size(): number {
+    return this.replied.size + this.unreplied.size;
+  }
+
+  has(key: string): boolean {
+    return this.replied.has(key) || this.unreplied.has(key);
+  }
+
+  /** A record is now so; it waits since it was first set. */
+  set(key: string, record: Replicated, now: number): void {
+    const known = this.replied.get(key) ?? this.unreplied.get(key);
+    const isReplied = rankOf(record) !== "unreplied" || record.kind === "expectation";
+    if (!known && !this.hasRoom()) return;
+    const sinceMs = known?.sinceMs ?? now;
+    if (!isReplied) this.unreplied.set(key, { record, sinceMs, seenMs: now });
+    else {
+      this.unreplied.delete(key);
+      this.replied.set(key, { record, sinceMs, seenMs: now });
+    }
+  }
+
+  delete(key: string): void {
+    this.replied.delete(key);
+    this.unreplied.delete(key);
+  }
+
+  clear(): void {
+    this.replied.clear();
+    this.unreplied.clear();
+  }
+
+  /** Those whose window is over, by key. */
+  *due(now: number): Generator<[string, Waiting]> {
+    yield* dueOf(this.replied, now - this.windowMs);
+    yield* dueOf(this.unreplied, now - this.unrepliedMs);
+  }
+
+  /** Keys and records of one bucket, whatever their age. */
+  *of(isMeant: (bucket: number) => boolean): Generator<[string, Replicated]> {
+    for (const waiting of [this.replied, this.unreplied]) {
+      for (const [key, { record }] of waiting) if (isMeant(record.bucket)) yield [key, record];
+    }
+  }
+
+  /** Forgets what was not heard of since `sinceMs` and is not in the kernel: its end was missed. */
+  keepOnly(present: ReadonlySet<string>, sinceMs: number): void {
+    for (const waiting of [this.replied, this.unreplied]) {
+      for (const [key, { seenMs }] of waiting) {
+        if (seenMs < sinceMs && !present.has(key)) waiting.delete(key);
+      }
+    }
+  }
+
+  private hasRoom(): boolean {
+    if (this.size < this.max) return true;
+    this.dropped += 1;
+    const oldest = this.unreplied.keys().next().value;
+    if (oldest === undefined) return false;
+    this.unreplied.delete(oldest);
+    return true;
+  }
+}
+
+function* dueOf(waiting: Map<string, Waiting>, sinceMs: number): Generator<[string, Waiting]> {
+  for (const [key, entry] of waiting) {
+    if (entry.sinceMs > sinceMs) return;
+    yield [key, entry];
+  }
+}

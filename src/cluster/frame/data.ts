@@ -1,0 +1,36 @@
+/**
+ * DATA: one numbered frame of a sender's reliable stream. A lost one is asked for again with NAK, so
+ * its loss costs a round trip.
+ *
+ *      0    kind      u8      3
+ *      1    zero      u8[3]
+ *      4    sequence  u32     one more than in the frame before, around 2^32
+ *      8    payload           what the layer above made of it; at least one byte
+ */
+import { viewOf } from "./header.js";
+import { KIND } from "./kind.js";
+
+const AT_SEQUENCE = 4;
+export const DATA_HEADER_BYTES = 8;
+
+export function isData(bytes: Uint8Array): boolean {
+  return bytes.length > DATA_HEADER_BYTES && bytes[0] === KIND.data;
+}
+
+/** The sequence number of a body that `isData` found to be one. */
+export function dataSequence(bytes: Uint8Array): number {
+  return viewOf(bytes).getUint32(AT_SEQUENCE);
+}
+
+/** The payload of such a body; it shares the memory of `bytes`. */
+export function dataPayload(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(DATA_HEADER_BYTES);
+}
+
+export function encodeData(sequence: number, payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(DATA_HEADER_BYTES + payload.length);
+  bytes[0] = KIND.data;
+  viewOf(bytes).setUint32(AT_SEQUENCE, sequence);
+  bytes.set(payload, DATA_HEADER_BYTES);
+  return bytes;
+}

@@ -1,0 +1,49 @@
+/** The sync thread as the control thread sees it. */
+import type { MessagePort } from "node:worker_threads";
+import type { FlowInput } from "../output.js";
+import { type Bitmap, emptyBitmap, hasBucket } from "../ranges/bitmap.js";
+import type { SyncReply, SyncRequest } from "./thread.js";
+
+export class Replication {
+  private synced = false;
+  private ready: Bitmap;
+  private last: Bitmap;
+
+  /** @param send called with each body that is to go to the peers */
+  constructor(
+    private readonly port: MessagePort,
+    private readonly buckets: number,
+    send: (body: Uint8Array) => void,
+  ) {
+    this.ready = emptyBitmap(buckets);
+    this.last = emptyBitmap(buckets);
+    port.on("message", (reply: SyncReply) => {
+      if (reply.kind === "send") send(reply.body);
+      else if (reply.kind === "synced") this.synced = reply.isSynced;
+      else this.ready = reply.buckets;
+    });
+  }
+
+  /** Whether the flows of all peers are here. */
+  readonly isSynced = (): boolean => this.synced;
+
+  /** Whether the flows of a bucket are in this node's kernel. */
+  readonly mayClaim = (bucket: number): boolean => hasBucket(this.ready, bucket);
+
+  tell(input: FlowInput): void {
+    this.port.postMessage(input satisfies SyncRequest);
+  }
+
+  /** Tells what is leased now; null: nothing. Renewals without a change are not told. */
+  leased(owned: Bitmap | null, epoch: number): void {
+    const now = owned ?? emptyBitmap(this.buckets);
+    if (now.every((word, index) => word === this.last[index])) return;
+    this.last = now.slice();
+    this.port.postMessage({ kind: "range", owned: this.last, epoch } satisfies SyncRequest);
+  }
+
+  end(): void {
+    this.port.postMessage({ kind: "end" } satisfies SyncRequest);
+    this.port.close();
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The sync thread: the reducer of flows/sync.ts, tied to the kernel's connection tracking and to the
+ * control thread, which owns the links. It is apart from control so that a large table or a slow
+ * answer of the kernel never delays a heartbeat.
+ */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { bootMs } from "../../platform/clock.js";
+import { random64 } from "../../platform/random.js";
+import { enterThread } from "../../platform/threads.js";
+import { MarkField } from "../../state/mark-field.js";
+import type { FlowHealth } from "../flows/health.js";
+import type { FlowEvent, FlowOutput } from "../flows/output.js";
+import { flowSettings } from "../flows/settings.js";
+import { FlowSync } from "../flows/sync.js";
+import type { FlowInput } from "../output.js";
+import type { Bitmap } from "../ranges/bitmap.js";
+import { isReplicable } from "./filter.js";
+import { KernelFlows } from "./kernel-flows.js";
+
+/** Milliseconds between two looks at the kernel's events. */
+const TICK_MS = 10;
+/** Behind the control thread, before ordinary load: late replicas are lost connections. */
+const SCHEDULING = { nice: -5 };
+
+/** What `main` gives to the thread. */
+export interface SyncThreadData {
+  /** To the control thread. */
+  readonly control: MessagePort;
+  readonly node: number;
+  readonly buckets: number;
+  readonly markMask: number;
+  readonly windowMs: number;
+  readonly flowsMax: number;
+  /** IANA numbers of the protocols that are replicated. */
+  readonly protocols: readonly number[];
+}
+
+/** From the control thread. */
+export type SyncRequest =
+  | FlowInput
+  | { readonly kind: "range"; readonly owned: Bitmap; readonly epoch: number }
+  | { readonly kind: "end" };
+
+/** To the control thread. */
+export type SyncReply =
+  | { readonly kind: "send"; readonly body: Uint8Array }
+  | { readonly kind: "synced"; readonly isSynced: boolean }
+  | { readonly kind: "ready"; readonly buckets: Bitmap };
+
+export interface SyncSnapshot extends FlowHealth {
+  /** Times that the kernel left events out. */
+  readonly overruns: number;
+  /** Operations that the kernel refused, by errno name. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+/** To the main thread. */
+export type SyncNews =
+  | { readonly kind: "snapshot"; readonly snapshot: SyncSnapshot }
+  | { readonly kind: "event"; readonly event: FlowEvent };
+
+class SyncThread {
+  private readonly kernel: KernelFlows;
+  private readonly sync: FlowSync;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly data: SyncThreadData) {
+    const { control, node, buckets, windowMs, flowsMax, protocols } = data;
+    this.kernel = new KernelFlows(new MarkField(data.markMask));
+    const random32 = () => Number(random64() & 0xffffffffn);
+    const isWanted = isReplicable(protocols);
+    const settings = flowSettings({ node, buckets, windowMs, flowsMax, random32, isWanted });
+    this.sync = new FlowSync(settings, bootMs());
+    control.on("message", (request: SyncRequest) => this.onRequest(request));
+    parentPort?.on("message", () => this.report());
+    this.timer = setInterval(() => this.onTick(), TICK_MS);
+  }
+
+  private onTick(): void {
+    const { kernel, sync } = this;
+    this.carryOut(sync.onEvents(kernel.readEvents(), bootMs()));
+    if (kernel.takeLoss()) this.carryOut(sync.onEventLoss(bootMs()));
+    const dumped = kernel.readDump();
+    if (dumped !== null) this.carryOut(sync.onDump(dumped, bootMs()));
+    this.carryOut(sync.onTick(bootMs()));
+  }
+
+  private onRequest(request: SyncRequest): void {
+    const now = bootMs();
+    switch (request.kind) {
+      case "self":
+        return this.carryOut(this.sync.onSelf(request.self, now));
+      case "peerUp":
+        return this.carryOut(this.sync.onPeerUp(request.peer, now));
+      case "peerDown":
+        return this.carryOut(this.sync.onPeerDown(request.peer, now));
+      case "body":
+        return this.carryOut(this.sync.onBody(request.from, request.body, now));
+      case "sent":
+        return this.carryOut(this.sync.onSent(request.from, request.sequence, now));
+      case "range":
+        return this.carryOut(this.sync.onRange(request.owned, request.epoch, now));
+      case "end":
+        return this.end();
+    }
+  }
+
+  private carryOut(outputs: readonly FlowOutput[]): void {
+    for (const output of outputs) {
+      switch (output.kind) {
+        case "kernel":
+          this.kernel.wish(output.op, output.record);
+          break;
+        case "dump":
+          this.kernel.startDump();
+          break;
+        case "event":
+          this.news({ kind: "event", event: output.event });
+          break;
+        default:
+          // What a peer is told to be ready must be in the kernel first.
+          this.kernel.settle();
+          this.data.control.postMessage(output satisfies SyncReply);
+      }
+    }
+    this.kernel.settle();
+  }
+
+  private report(): void {
+    const { overruns, refused } = this.kernel;
+    const snapshot = { ...this.sync.health(bootMs()), overruns, refused: { ...refused } };
+    this.news({ kind: "snapshot", snapshot });
+  }
+
+  private news(news: SyncNews): void {
+    parentPort?.postMessage(news);
+  }
+
+  private end(): void {
+    clearInterval(this.timer);
+    this.kernel.close();
+    this.data.control.close();
+    parentPort?.close();
+  }
+}
+
+enterThread("sw-sync", SCHEDULING);
+new SyncThread(workerData as SyncThreadData);
