@@ -102,6 +102,9 @@ function addClientCommands(root: Command): void {
   clientCommand(root, "ranges", "which node owns which buckets")
     .addHelpText("after", example("shardwall ranges"))
     .action(async (options) => (await import("./cli/ranges.js")).ranges(options));
+  clientCommand(root, "events", "what happened to this node and its cluster")
+    .addHelpText("after", example("shardwall events --json | jq 'select(.name == \"nodeDown\")'"))
+    .action(async (options) => (await import("./cli/events.js")).events(options));
   clientCommand(root, "flows", "the connections of the cluster in this node's kernel")
     .addHelpText("after", example("shardwall flows --json | jq 'select(.owner == 2)'"))
     .action(async (options) => (await import("./cli/flows.js")).flows(options));

@@ -27,6 +27,8 @@ export interface ApiHandlers {
   status(): StatusReport;
   /** Flows of the cluster in the kernel's table: `FlowReport` as JSON, one a line, in chunks. */
   flows(): AsyncIterable<string>;
+  /** The last events as JSON lines, oldest first. */
+  events(): AsyncIterable<string>;
   /** Resolves once the node has begun to drain. Rejects with `Refusal` where it cannot. */
   drain(): Promise<void>;
   /** Resolves once the node has begun to join. Rejects with `Refusal` where it cannot. */
@@ -120,6 +122,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/v1/status": { method: "GET", answer: (handlers) => json(200, handlers.status()) },
   "/v1/nodes": { method: "GET", answer: (handlers) => json(200, nodesOf(handlers.status())) },
   "/v1/ranges": { method: "GET", answer: (handlers) => json(200, rangesOf(handlers.status())) },
+  "/v1/events": { method: "GET", answer: (handlers) => jsonLines(handlers.events()) },
   "/v1/flows": { method: "GET", answer: (handlers) => jsonLines(handlers.flows()) },
   "/v1/drain": { method: "POST", answer: (handlers) => begun(handlers.drain()) },
   "/v1/join": { method: "POST", answer: (handlers) => begun(handlers.join()) },

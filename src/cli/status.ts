@@ -1,5 +1,5 @@
 /** `shardwall status`: what this node is, owns and does. */
-import type { PeerReport, StatusReport } from "../api/report.js";
+import type { PeerReport, StatusReport, SyncReport } from "../api/report.js";
 import { ask, type ClientOptions } from "./client.js";
 import { durationText, fields, print, rangeText, shareText, table } from "./output.js";
 
@@ -13,9 +13,8 @@ export function statusText(report: StatusReport): string {
   const parts = [nodeText(report), reasonText(report), kernelText(report)];
   if (report.workers.length > 0) parts.push(workerText(report));
   parts.push(report.peers.length === 0 ? "no peers heard" : peerText(report.peers));
-  const datagrams = datagramText(report);
-  if (datagrams !== "") parts.push(datagrams);
-  return parts.join("\n\n");
+  parts.push(syncText(report.sync), datagramText(report));
+  return parts.filter((part) => part !== "").join("\n\n");
 }
 
 function nodeText(report: StatusReport): string {
@@ -77,6 +76,37 @@ function peerText(peers: readonly PeerReport[]): string {
     peer.address,
   ]);
   return table(["PEER", "STATE", "RANGE", "LAST HEARTBEAT", "ADDRESS"], rows);
+}
+
+/** Health per direction: `naks out` is what got lost on the way here, `naks in` on the way there. */
+function syncText(sync: SyncReport | null): string {
+  if (sync === null) return "";
+  const state = sync.isDegraded ? "re-reading the kernel's table" : "as the kernel's";
+  const head = `flows     ${sync.flows} of ${sync.flowsMax}, ${state}, ${sync.backlog} to tell`;
+  const rows = sync.peers.map((peer) => [
+    peer.node,
+    peer.isComplete ? "complete" : `${Math.floor(peer.progress * 100)} %`,
+    peer.sequence,
+    peer.lag,
+    durationText(peer.ageMs),
+    peer.naksSent,
+    peer.naksHeard,
+    peer.outOfSync,
+    peer.drift,
+  ]);
+  if (rows.length === 0) return head;
+  const titles = [
+    "FLOWS OF",
+    "TABLE",
+    "NEXT",
+    "LAG",
+    "NEWS",
+    "NAKS OUT",
+    "NAKS IN",
+    "LOST",
+    "DRIFT",
+  ];
+  return `${head}\n\n${table(titles, rows)}`;
 }
 
 /** The age of a heartbeat, or `never`. */

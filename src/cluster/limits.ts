@@ -81,7 +81,9 @@ export const REPAIR_BUCKETS_MAX = 256;
 /** New frames of flow changes sent in one tick. The rest waits, one entry per flow at most. */
 export const FRAMES_PER_TICK = 64;
 
-/** Frames of tables and repaired buckets sent in one tick; each repair of a frame takes one away. */
+/**
+ * Frames of tables and repaired buckets sent in one tick; each repair of a frame takes one away.
+ */
 export const TABLE_FRAMES_PER_TICK = 16;
 
 /** A newcomer no longer waits for a peer whose table has not moved on for so many milliseconds. */
@@ -98,7 +100,9 @@ export const SETTLE_MS = 1000;
 /** An owner that hears of another yields for so long: most are handovers, and end by themselves. */
 export const CONTEST_MS = 1000;
 
-/** Events of a bucket that was given up are still told for so long: they come late from the kernel. */
+/**
+ * Events of a bucket that was given up are still told for so long: they come late from the kernel.
+ */
 export const LINGER_MS = 1000;
 
 /** What a dead node said in its last milliseconds is repeated by those who heard it. */
@@ -114,7 +118,9 @@ export const RECREATE_MS = 2000;
 /** Milliseconds until a table asked of the kernel is asked for again. */
 export const DUMP_PATIENCE_MS = 5000;
 
-/** Flows too young to be told. Above: the oldest makes room if it has no reply, else the new one. */
+/**
+ * Flows too young to be told. Above: the oldest makes room if it has no reply, else the new one.
+ */
 export const YOUNG_MAX = 131_072;
 
 /** A flow without a reply waits this many windows instead of one before it is told. */

@@ -168,6 +168,9 @@ export const API_STREAM_MS_MAX = 300_000;
 /** A line of a streamed answer, in characters. Longer: the command fails. */
 export const API_LINE_CHARS_MAX = 65_536;
 
+/** Events kept for `shardwall events`. At the bound the oldest is forgotten. */
+export const EVENTS_KEPT = 1000;
+
 /** Milliseconds a flow must live before its replicas are made; 0 tells the peers of each one. */
 export const SYNC_WINDOW_MS: Bound = { min: 0, max: 10_000, fallback: 250 };
 

@@ -23,6 +23,8 @@ import {
 import { readSysctl, writeSysctl } from "./sysctl.js";
 
 const TCP_LOOSE = "net.netfilter.nf_conntrack_tcp_loose";
+/** 1: every flow has events; 2, the default, leaves out those older than the first listener. */
+const EVENTS = "net.netfilter.nf_conntrack_events";
 
 export interface InstallSettings extends RulesetSettings {
   /** Drop TCP of unknown connections in the kernel while we run (tcp_loose = 0). */
@@ -34,10 +36,11 @@ export interface InstallSettings extends RulesetSettings {
 /** What was there before us. */
 interface RestoreRecord {
   readonly addresses: Record<string, string[]>;
-  readonly tcpLoose: string | null;
+  /** Values of kernel settings, by name. */
+  readonly sysctls: Record<string, string>;
 }
 
-const NOTHING: RestoreRecord = { addresses: {}, tcpLoose: null };
+const NOTHING: RestoreRecord = { addresses: {}, sysctls: {} };
 
 /** The kernel side of a running node. */
 export class Installation {
@@ -62,7 +65,7 @@ export class Installation {
     interfaces.forEach((link, index) => {
       addAddresses(link.name, missing[index] as string[]);
     });
-    if (this.settings.strictTcp) this.makeStrict();
+    this.setSysctls();
   }
 
   /**
@@ -88,7 +91,7 @@ export class Installation {
       removeAddresses(name, addresses);
     }
     runTool("nft", ["-f", "-"], removalText(this.settings.table));
-    if (record.tcpLoose !== null) writeSysctl(TCP_LOOSE, record.tcpLoose);
+    restoreSysctls(record);
     this.closeGroups();
     rmSync(this.settings.recordFile, { force: true });
   }
@@ -96,8 +99,7 @@ export class Installation {
   /** Leaves a node that forwards everything: addresses, ARP answers, no queue. */
   leaveForwarding(): void {
     runTool("nft", ["-f", "-"], forwardAllText(this.settings));
-    const { tcpLoose } = readRecord(this.settings.recordFile);
-    if (tcpLoose !== null) writeSysctl(TCP_LOOSE, tcpLoose);
+    restoreSysctls(readRecord(this.settings.recordFile));
     this.closeGroups();
   }
 
@@ -133,24 +135,44 @@ export class Installation {
    * older truth.
    */
   private remember(missing: readonly string[][]): void {
-    const { recordFile, interfaces, strictTcp } = this.settings;
+    const { recordFile, interfaces } = this.settings;
     const record = readRecord(recordFile);
     const addresses = { ...record.addresses };
     interfaces.forEach((link, index) => {
       const ours = [...(addresses[link.name] ?? []), ...(missing[index] as string[])];
       addresses[link.name] = [...new Set(ours)];
     });
-    const tcpLoose = record.tcpLoose ?? (strictTcp ? readSysctl(TCP_LOOSE) : null);
-    writeRecord(recordFile, { addresses, tcpLoose });
+    const sysctls = { ...record.sysctls };
+    for (const name of Object.keys(this.wantedSysctls())) {
+      const before = readSysctl(name);
+      if (before !== null) sysctls[name] ??= before;
+    }
+    writeRecord(recordFile, { addresses, sysctls });
   }
 
-  private makeStrict(): void {
-    if (writeSysctl(TCP_LOOSE, "0")) return;
-    this.warnings.push(
-      `${TCP_LOOSE} may not be set here: TCP of unknown connections is refused by the packet ` +
-        "workers instead of the kernel, which costs more per packet",
-    );
+  private wantedSysctls(): Record<string, string> {
+    return { [EVENTS]: "1", ...(this.settings.strictTcp ? { [TCP_LOOSE]: "0" } : {}) };
   }
+
+  /** In a container they may be read-only: that costs something, which is said, but nothing fails. */
+  private setSysctls(): void {
+    for (const [name, value] of Object.entries(this.wantedSysctls())) {
+      if (writeSysctl(name, value)) continue;
+      this.warnings.push(`${name} may not be set to ${value} here: ${SYSCTL_PRICE[name]}`);
+    }
+  }
+}
+
+/** What is lost where a setting may not be changed. */
+const SYSCTL_PRICE: Readonly<Record<string, string>> = {
+  [TCP_LOOSE]:
+    "TCP of unknown connections is refused by the packet workers instead of the kernel, " +
+    "which costs more per packet",
+  [EVENTS]: "the end of connections that are older than this start is noticed later",
+};
+
+function restoreSysctls(record: RestoreRecord): void {
+  for (const [name, value] of Object.entries(record.sysctls)) writeSysctl(name, value);
 }
 
 function readRecord(file: string): RestoreRecord {

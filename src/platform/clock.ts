@@ -6,3 +6,8 @@ import { native } from "./native.js";
  * machine sleeps, so that a node which wakes up finds its lease expired.
  */
 export const bootMs: () => number = native.now;
+
+/** Wall-clock time as people read it, ISO 8601 in UTC; nothing is decided by it. */
+export function wallTime(): string {
+  return new Date().toISOString();
+}

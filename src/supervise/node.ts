@@ -2,8 +2,8 @@
  * A running node: starts the parts in the one order that is safe, watches them, and takes them down
  * again.
  *
- *     start   socket (one node per socket) -> queues -> rules -> control thread
- *     stop    drain -> control thread (LEAVE) -> rules -> queues -> socket
+ *     start   socket (one node per socket) -> queues -> rules -> control and sync threads
+ *     stop    drain -> control (LEAVE) and sync -> rules -> queues -> socket
  *
  * While only half of it stands, the kernel drops: a queue without rules gets nothing, rules without
  * a lease accept nothing.
@@ -23,6 +23,7 @@ import type { Logger } from "../platform/log.js";
 import { allocateShared, type SharedBuffer, SharedState } from "../state/layout.js";
 import { announceAll } from "./announce.js";
 import { Control } from "./control.js";
+import { EventLog } from "./event-log.js";
 import { unfitReasons } from "./fitness.js";
 import { flowLines } from "./flows.js";
 import { PacketWorkers } from "./packet-workers.js";
@@ -56,6 +57,7 @@ export class RunningNode {
   private reporter: Reporter | undefined;
   private probe: GatewayProbe | undefined;
   private unfit: readonly string[] = [];
+  private readonly events: EventLog;
   private isAnnounced = false;
   private hasRules = false;
 
@@ -66,10 +68,10 @@ export class RunningNode {
     private readonly onFatal: (message: string) => void,
   ) {
     const { cluster, dataplane, api } = config;
+    this.events = new EventLog(log);
     this.shared = allocateShared(cluster.buckets, dataplane.queues);
     this.state = new SharedState(this.shared);
-    const directory = dirname(api.socket);
-    this.installation = new Installation(installSettings(config, directory));
+    this.installation = new Installation(installSettings(config, dirname(api.socket)));
   }
 
   /** @throws OpError, SocketError, ConfigError; whatever had been started is stopped again */
@@ -114,6 +116,7 @@ export class RunningNode {
     const seed = seedOf(config, secret);
     this.api = await openApi(config.api.socket, {
       status: () => this.status(),
+      events: () => this.events.lines(),
       flows: () => flowLines(this.status(), config.dataplane.markMask),
       drain: async () => this.request("drain"),
       join: async () => this.request("join"),
@@ -144,7 +147,7 @@ export class RunningNode {
   private startControl(secret: Uint8Array, seed: number): Control {
     const { port1, port2 } = new MessageChannel();
     this.sync = new SyncThreadProxy(syncData(this.config), port2, {
-      onEvent: (event) => this.log.info({ ...plain(event), event: event.name }, event.name),
+      onEvent: (event) => this.events.note(event),
       onFatal: (message) => this.onFatal(message),
     });
     return new Control(controlData(this.config, secret, seed, this.shared, port1), {
@@ -202,8 +205,7 @@ export class RunningNode {
   }
 
   private onEvent(event: ClusterEvent): void {
-    const { name, ...details } = event;
-    this.log.info({ event: name, ...plain(details) }, name);
+    this.events.note(event);
     if (event.name !== "claim" || this.isAnnounced) return;
     this.isAnnounced = true;
     announceAll(this.config, this.log);
@@ -245,14 +247,4 @@ export class RunningNode {
 
 function after<T>(delayMs: number, value: T): Promise<T> {
   return new Promise((resolve) => setTimeout(resolve, delayMs, value).unref());
-}
-
-/** 64-bit numbers as hex: log lines are JSON. */
-function plain(details: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(details).map(([key, value]) => [
-      key,
-      typeof value === "bigint" ? value.toString(16) : value,
-    ]),
-  );
 }

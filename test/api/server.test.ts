@@ -12,6 +12,9 @@ import { STATUS } from "./example.js";
 const HANDLERS: ApiHandlers = {
   status: () => STATUS,
   flows: async function* () {},
+  events: async function* () {
+    yield "{}\n";
+  },
   drain: async () => {},
   join: async () => {
     throw new Refusal("the node is active already");

@@ -7,6 +7,7 @@ import type { StatusReport } from "../../src/api/report.js";
 import { type ApiServer, openApi, Refusal } from "../../src/api/server.js";
 import { ask } from "../../src/cli/client.js";
 import { drain } from "../../src/cli/drain.js";
+import { events } from "../../src/cli/events.js";
 import { join as joinCluster } from "../../src/cli/join.js";
 import { ranges } from "../../src/cli/ranges.js";
 import { status } from "../../src/cli/status.js";
@@ -27,6 +28,12 @@ class FakeNode {
   }
 
   async *flows(): AsyncGenerator<string> {}
+
+  async *events(): AsyncGenerator<string> {
+    const details = { node: 2, cause: "silent", runs: [[0, 9]] };
+    const time = "2026-01-02T03:04:05.678Z";
+    yield `${JSON.stringify({ time, name: "nodeDown", details })}\n`;
+  }
 
   async drain(): Promise<void> {
     if (this.isRefusing) throw new Refusal("the node is joining");
@@ -117,4 +124,12 @@ describe("changing", () => {
     const failing = drain({ socket, timeout: 0.3 });
     await expect(failing).rejects.toThrow("not done after 0.3 s (draining, 86 buckets left)");
   });
+});
+
+test("events prints a line for each, and the JSON as it came", async () => {
+  await events({ socket });
+  expect(out).toBe("2026-01-02T03:04:05.678Z nodeDown node=2 cause=silent runs=[[0,9]]\n");
+  out = "";
+  await events({ socket, json: true });
+  expect(JSON.parse(out).details.node).toBe(2);
 });

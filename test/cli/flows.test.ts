@@ -67,6 +67,7 @@ beforeEach(async () => {
   server = await openApi(socket, {
     status: () => STATUS,
     flows: () => source(),
+    events: () => source(),
     drain: nothing,
     join: nothing,
   });

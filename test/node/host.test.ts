@@ -122,7 +122,7 @@ rootOnly("one service on three hosts", () => {
       return log.join("").includes("node started");
     });
     // What it may not set it says, and goes on.
-    expect(log.join("")).toContain("nf_conntrack_tcp_loose may not be set here");
+    expect(log.join("")).toContain("nf_conntrack_tcp_loose may not be set to 0 here");
     return { socket: files.socket, pid: child.pid as number };
   }
 });

@@ -1,15 +1,15 @@
 /**
- * Reliable broadcast: what a sender publishes arrives everywhere in its order, once, or the receiver
- * is told that it has lost the thread.
+ * Reliable broadcast: what a sender publishes arrives everywhere in its order, once, or the
+ * receiver is told that it has lost the thread.
  *
  * Problem: acknowledgements of every receiver for every frame would cost more than the frames, and
  * one slow receiver would hold up all. A frame lost at the end would be noticed by nobody.
  *
- * Rule: receivers ask for what they miss (NAK), and heartbeats tell how far the sender has come. The
- * sender keeps a bounded number of frames. Who needs an older one, or knows nothing of the stream
- * yet, asks for a start (RESYNC): the sender names a frame (START) and sends its whole table as
- * ordinary frames from there on. So the table and the changes made meanwhile come in one order, and
- * no second mechanism has to fit them together.
+ * Rule: receivers ask for what they miss (NAK), and heartbeats tell how far the sender has come.
+ * The sender keeps a bounded number of frames. Who needs an older one, or knows nothing of the
+ * stream yet, asks for a start (RESYNC): the sender names a frame (START) and sends its whole table
+ * as ordinary frames from there on. So the table and the changes made meanwhile come in one order,
+ * and no second mechanism has to fit them together.
  *
  *      A  ... 7  8  x  10 ------------------> B holds 10
  *      A  <------------------------- NAK 9    after 5 ms
@@ -147,7 +147,9 @@ export class Broadcast {
     }
   }
 
-  /** A heartbeat says how far the peer's stream has come: this is how a lost last frame is noticed. */
+  /**
+   * A heartbeat says how far the peer's stream has come: this is how a lost last frame is noticed.
+   */
   onSent(from: Member, sequence: number, now: number): void {
     const follower = this.find(from);
     if (follower && !follower.stream.hear(sequence, now)) this.loseThread(follower);

@@ -1,8 +1,10 @@
 /**
  * What this node tells of the flows it owns: kernel events in, ops out.
  *
- *      NEW, UPDATE --> young --window over--> PUT        the table changes with the op that tells
- *      DESTROY, over  --> dying ---at once--> REMOVE     of it: so it is always what peers were told
+ *      NEW, UPDATE   --> young --window over--> PUT
+ *      DESTROY, over --> dying --at once------> REMOVE
+ *
+ * The table changes with the op that tells of it, so it is always what peers were told.
  *
  * Flows of other nodes' buckets are in the local kernel too, as replicas, and their events say
  * nothing new. The exception are late ones: a flow that was let in just before its bucket was given
@@ -81,7 +83,9 @@ export class Author {
     }
   }
 
-  /** Repeats to all what a dead node said last: some may have missed it, and it cannot repeat it. */
+  /**
+   * Repeats to all what a dead node said last: some may have missed it, and it cannot repeat it.
+   */
   relay(dead: number, sinceMs: number): void {
     for (const { record, version, atMs } of this.shelf.table.all()) {
       if (version.writer === dead && atMs >= sinceMs) {

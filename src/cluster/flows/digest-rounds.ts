@@ -1,12 +1,13 @@
 /**
  * When which digests are sent: those of buckets just taken at once, since they tell the peers whose
- * the bucket is and under which term; the others in a slow round over the whole own range.
+ * the bucket is and under which term, and once more when what was on its way has arrived; the
+ * others in a slow round over the whole own range.
  *
- * A digest says nothing to who has heard of a higher term. If its owner died before all heard of it,
- * the heir does not know that term, and would never be listened to. So who is asked to believe an
- * outdated digest says what it knows (CLAIM), and the heir takes a term above that.
+ * A digest says nothing to who has heard of a higher term. If its owner died before all heard of
+ * it, the heir does not know that term, and would never be listened to. So who is asked to believe
+ * an outdated digest says what it knows (CLAIM), and the heir takes a term above that.
  */
-import { DIGEST_MS, DIGEST_ROUNDS, DIGESTS_MAX } from "../limits.js";
+import { DIGEST_MS, DIGEST_ROUNDS, DIGESTS_MAX, SETTLE_MS } from "../limits.js";
 import { bucketsOf } from "../ranges/bitmap.js";
 import type { Ledger } from "./ledger.js";
 import type { Packer } from "./packer.js";
@@ -14,6 +15,8 @@ import type { FlowTable } from "./table.js";
 
 export class DigestRounds {
   private readonly announced = new Set<number>();
+  /** Buckets taken a while ago, and when to tell of them again. */
+  private readonly again = new Map<number, number>();
   private nextMs = 0;
   private claimMs = 0;
   private lastBucket = -1;
@@ -25,12 +28,20 @@ export class DigestRounds {
     private readonly packer: Packer,
   ) {}
 
-  announce(buckets: readonly number[]): void {
-    for (const bucket of buckets) this.announced.add(bucket);
+  announce(buckets: readonly number[], now: number): void {
+    for (const bucket of buckets) {
+      this.announced.add(bucket);
+      this.again.set(bucket, now + SETTLE_MS + DIGEST_MS);
+    }
   }
 
   /** Sends what is due; of announced ones until `frames` are published in this tick. */
   fill(frames: number, now: number): void {
+    for (const [bucket, dueMs] of this.again) {
+      if (now < dueMs) continue;
+      this.again.delete(bucket);
+      this.announced.add(bucket);
+    }
     for (const bucket of this.announced) {
       if (this.packer.frames >= frames) return;
       this.announced.delete(bucket);

@@ -1,10 +1,10 @@
 /**
  * Per bucket: whose it is, under which term, and whether its flows here are as its owner has them.
  *
- * The ranges layer decides who owns what; this is what follows for the flows. An owner's claim comes
- * with its digests and sections. Hearing of another owner of a bucket of mine is most often a
- * handover in its moment of overlap, and then the other is right; only where it does not end
- * (after a partition) do I take a new term and insist.
+ * The ranges layer decides who owns what; this is what follows for the flows. An owner's claim
+ * comes with its digests and sections. Hearing of another owner of a bucket of mine is most often a
+ * handover in its moment of overlap, and then the other is right; only where it does not end (after
+ * a partition) do I take a new term and insist.
  */
 import { CONTEST_MS, LINGER_MS, SETTLE_MS } from "../limits.js";
 import { type Bitmap, bucketsOf, emptyBitmap, hasBucket, without } from "../ranges/bitmap.js";

@@ -24,7 +24,16 @@ import {
 } from "./record-wire.js";
 import type { Version } from "./version.js";
 
-const CODE = { put: 1, remove: 2, digest: 3, section: 4, end: 5, table: 6, done: 7, claim: 8 } as const;
+const CODE = {
+  put: 1,
+  remove: 2,
+  digest: 3,
+  section: 4,
+  end: 5,
+  table: 6,
+  done: 7,
+  claim: 8,
+} as const;
 
 /** Number of records and order-independent sum of their hashes. */
 export interface Digest {

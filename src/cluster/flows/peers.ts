@@ -1,4 +1,6 @@
-/** The peers' tables: which are here, which are on their way, and which are no longer waited for. */
+/**
+ * The peers' tables: which are here, which are on their way, and which are no longer waited for.
+ */
 import type { Follower } from "../broadcast/broadcast.js";
 import { REPAIR_REPEAT_MS, TABLE_PATIENCE_MS } from "../limits.js";
 import type { Member } from "../membership/view.js";

@@ -14,8 +14,9 @@ export interface Ends {
 }
 
 /**
- * How far a connection has come. Peers' kernels follow it by themselves, so the finer states are not
- * told. `over`: both sides are done (TIME_WAIT, CLOSE), though the kernel remembers the flow longer.
+ * How far a connection has come. Peers' kernels follow it by themselves, so the finer states are
+ * not told. `over`: both sides are done (TIME_WAIT, CLOSE), though the kernel remembers the flow
+ * longer.
  */
 export const FLOW_STATES = ["none", "opening", "established", "closing", "over"] as const;
 export type FlowState = (typeof FLOW_STATES)[number];

@@ -123,16 +123,19 @@ export class Replica {
   private onDigest(peer: Follower, flows: PeerFlows, op: Of<"digest">, now: number): boolean {
     const { bucket, term, digest } = op;
     this.ledger.hear(bucket, term, peer.node, now);
-    if (!this.ledger.isHolder(bucket, peer.node)) this.outdated.add(bucket);
-    if (!this.isAuthority(peer, bucket)) return false;
-    const isSame = isSameDigest(digest, this.shelf.table.digest(bucket));
-    if (isSame) this.drifted.delete(bucket);
-    // A full table cannot become like another; asking again and again would only cost.
-    const mayJudge = flows.isComplete && !this.shelf.table.isFull;
-    if (isSame || !mayJudge || !this.ledger.isSettled(bucket, now)) {
-      if (isSame) this.ledger.setGood(bucket, true);
+    if (!this.ledger.isHolder(bucket, peer.node)) {
+      this.outdated.add(bucket);
       return false;
     }
+    if (isSameDigest(digest, this.shelf.table.digest(bucket))) {
+      // Also while the bucket is still mine: then it counts once I have let go.
+      this.drifted.delete(bucket);
+      this.ledger.setGood(bucket, true);
+      return false;
+    }
+    // A full table cannot become like another; asking again and again would only cost.
+    const mayJudge = flows.isComplete && !this.shelf.table.isFull && !this.ledger.owns(bucket);
+    if (!mayJudge || !this.ledger.isSettled(bucket, now)) return false;
     this.ledger.setGood(bucket, false);
     this.drifted.add(bucket);
     flows.drift += 1;

@@ -1,12 +1,13 @@
 /**
- * Flow replication as a reducer: kernel events, bodies of peers and ticks in, outputs out; no clock,
- * no sockets, no kernel. Times are milliseconds of CLOCK_BOOTTIME. Tick about every 10 ms.
+ * Flow replication as a reducer: kernel events, bodies of peers and ticks in, outputs out; no
+ * clock, no sockets, no kernel. Times are milliseconds of CLOCK_BOOTTIME. Tick about every 10 ms.
  *
  *      kernel events --> author --> table --> packer --> broadcast --> peers
  *      peers --> broadcast --> ops --> replica --> table --> kernel
  *
- * Every node sees every packet and drops foreign ones behind its conntrack, so a replica follows its
- * connection by itself: the wire needs births, ends and few changes, and a takeover moves no flow.
+ * Every node sees every packet and drops foreign ones behind its conntrack, so a replica follows
+ * its connection by itself: the wire needs births, ends and few changes, and a takeover moves no
+ * flow.
  */
 import { Broadcast, type Follower } from "../broadcast/broadcast.js";
 import { KIND } from "../frame/kind.js";
@@ -121,7 +122,7 @@ export class FlowSync {
     this.author.onCame(came);
     this.author.onWent(went);
     for (const bucket of came) this.replica.drifted.delete(bucket);
-    this.rounds.announce(came);
+    this.rounds.announce(came, now);
     if (came.length + went.length > 0) this.send(FRAMES_PER_TICK, now);
     return this.flush();
   }
@@ -155,7 +156,7 @@ export class FlowSync {
     this.shelf.tombstones.expire(now);
     this.audit.onTick(now);
     this.peers.giveUp(this.broadcast.peers(), now);
-    this.rounds.announce(this.ledger.insist(now));
+    this.rounds.announce(this.ledger.insist(now), now);
     this.rounds.contradict(this.replica.outdated, now);
     const repaired = this.broadcast.onTick(now);
     this.askRepairs(now);

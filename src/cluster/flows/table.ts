@@ -1,8 +1,8 @@
 /**
  * The flows this node knows, own and replicated, by key and by bucket.
  *
- * Bounded: at the bound a record without a reply makes room, then one that was replied to but is not
- * assured, the oldest first. An assured flow never does: then the new record is refused.
+ * Bounded: at the bound a record without a reply makes room, then one that was replied to but is
+ * not assured, the oldest first. An assured flow never does: then the new record is refused.
  */
 import { Digests, type Hash, hashOf } from "./digest.js";
 import type { Digest } from "./ops.js";

@@ -1,6 +1,6 @@
 /**
- * Flows that are no more, so that an older statement about one cannot bring it back. Kept for longer
- * than any statement can be on its way; at the bound the oldest is forgotten and counted.
+ * Flows that are no more, so that an older statement about one cannot bring it back. Kept for
+ * longer than any statement can be on its way; at the bound the oldest is forgotten and counted.
  */
 import { TOMBSTONE_MS, TOMBSTONES_MAX } from "../limits.js";
 import type { Identity } from "./record-wire.js";

@@ -5,9 +5,9 @@
  *      born .... changed .... changed .... window over: told as it is now
  *      born .... gone: never told
  *
- * Flows without a reply wait longer: most are scans, floods and lost packets. All flows of one queue
- * wait equally long, so it is in the order in which they fall due; one that gets its reply late goes
- * to the end of the other queue, which costs it at most one window more.
+ * Flows without a reply wait longer: most are scans, floods and lost packets. All flows of one
+ * queue wait equally long, so it is in the order in which they fall due; one that gets its reply
+ * late goes to the end of the other queue, which costs it at most one window more.
  */
 import { YOUNG_MAX } from "../limits.js";
 import type { Replicated } from "./record.js";

@@ -1,6 +1,6 @@
 /**
- * The start that NAK, RESYNC, START and REPAIR have in common. Every message reaches every node; the
- * address says who is meant.
+ * The start that NAK, RESYNC, START and REPAIR have in common. Every message reaches every node;
+ * the address says who is meant.
  *
  *      0    kind         u8
  *      1    node         u8      the addressee, 1..255

@@ -1,6 +1,6 @@
 /**
- * DATA: one numbered frame of a sender's reliable stream. A lost one is asked for again with NAK, so
- * its loss costs a round trip.
+ * DATA: one numbered frame of a sender's reliable stream. A lost one is asked for again with NAK,
+ * so its loss costs a round trip.
  *
  *      0    kind      u8      3
  *      1    zero      u8[3]

@@ -1,6 +1,6 @@
 /**
- * NAK: "these frames of yours have not arrived here". Repeated while frames are missing, so its loss
- * costs one more wait.
+ * NAK: "these frames of yours have not arrived here". Repeated while frames are missing, so its
+ * loss costs one more wait.
  *
  *      0    address  12 bytes   see address.ts; count of runs, 1..NAK_RUNS_MAX
  *     12    runs: first u32, frames u16 (at least 1)
