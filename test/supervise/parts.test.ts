@@ -1,0 +1,125 @@
+/** The parts of a running node that need neither threads nor a kernel. */
+import { describe, expect, test } from "vitest";
+import { parseConfig } from "../../src/config/config.js";
+import { parseQueueDrops, parseRuleDrops } from "../../src/kernel/drops.js";
+import { gratuitousArp, unsolicitedAdvertisement } from "../../src/supervise/announce.js";
+import { type Interfaces, unfitReasons } from "../../src/supervise/fitness.js";
+import { echoRequest, isEchoReply } from "../../src/supervise/probe.js";
+import { installSettings, syncData, tableName } from "../../src/supervise/settings.js";
+
+const CONFIG = parseConfig(
+  `node: 3
+cluster: { name: edge-1.a, secretFile: /secret }
+links: [{ interface: eth3, group: 225.0.0.50 }]
+interfaces:
+  - { name: eth1, mac: "01:00:5e:00:01:01", addresses: [192.168.0.5/24, "2001:db8::5/64"] }
+sync: { protocols: [icmp, tcp] }
+api: { socket: /run/sw/node.sock }`,
+  "test.yaml",
+);
+const NIC = "02:00:00:00:01:03";
+const CLUSTER = "01:00:5e:00:01:01";
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+
+describe("own status", () => {
+  const running = (...addresses: string[]): Interfaces => ({
+    eth1: addresses.map((address) => ({ address })) as never,
+  });
+
+  test.each([
+    ["all is there", running("192.168.0.5", "2001:db8::5", "fe80::1"), []],
+    ["no carrier", {}, ["eth1: no carrier, down or gone"]],
+    ["an address is missing", running("192.168.0.5"), ["eth1: address 2001:db8::5 is missing"]],
+  ])("%s", (_, interfaces, reasons) => {
+    expect(unfitReasons(CONFIG, interfaces)).toEqual(reasons);
+  });
+});
+
+describe("what neighbours are told", () => {
+  test("gratuitous ARP: broadcast from the NIC, the cluster MAC inside", () => {
+    expect(hex(gratuitousArp(NIC, CLUSTER, "192.168.0.5"))).toBe(
+      "ffffffffffff0200000001030806" +
+        "0001080006040001" +
+        "01005e000101c0a80005" +
+        "000000000000c0a80005",
+    );
+  });
+
+  test("unsolicited advertisement: to all nodes, override, a right checksum", () => {
+    const frame = unsolicitedAdvertisement(NIC, CLUSTER, "2001:db8::5");
+    expect(hex(frame.subarray(0, 14))).toBe("33330000000102000000010386dd");
+    expect(hex(frame.subarray(14, 22))).toBe("6000000000203aff");
+    expect(hex(frame.subarray(62))).toBe("20010db80000000000000000000000050201" + "01005e000101");
+    const pseudo = [...frame.subarray(22, 54), 0, 0, 0, 32, 0, 0, 0, 58, ...frame.subarray(54)];
+    let sum = 0;
+    for (let at = 0; at < pseudo.length; at += 2) sum += (pseudo[at] << 8) | pseudo[at + 1];
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+    expect(sum).toBe(0xffff);
+  });
+});
+
+describe("gateway probes", () => {
+  test("an echo request, and what answers it", () => {
+    expect(hex(echoRequest(4, 0xabcd, 2)).slice(0, 16)).toBe("08000000abcd0002");
+    expect(hex(echoRequest(6, 0xabcd, 65537)).slice(0, 16)).toBe("80000000abcd0001");
+    const header = `45${"00".repeat(19)}`;
+    const reply = Buffer.from(`${header}00000000abcd0002`, "hex");
+    expect(isEchoReply(4, reply, 0xabcd)).toBe(true);
+    expect(isEchoReply(4, reply, 0xabce)).toBe(false);
+    expect(isEchoReply(6, Buffer.from("81000000abcd0002", "hex"), 0xabcd)).toBe(true);
+  });
+
+  test.each(["", "45", `45${"00".repeat(20)}`, "4f000000"])(
+    "%s is none and harms nobody",
+    (text) => {
+      expect(isEchoReply(4, Buffer.from(text, "hex"), 1)).toBe(false);
+    },
+  );
+});
+
+describe("settings", () => {
+  test("the table's name is one that nft accepts", () => {
+    expect(tableName("edge-1.a")).toBe("shardwall_edge_1_a");
+  });
+
+  test("rules know interfaces, links and where to remember what was there", () => {
+    const settings = installSettings(CONFIG, "/run/sw");
+    expect(settings.interfaces).toEqual([
+      { name: "eth1", mac: CLUSTER, addresses: ["192.168.0.5/24", "2001:db8::5/64"] },
+    ]);
+    expect(settings.links).toEqual([{ interface: "eth3", port: 3780 }]);
+    expect(settings.recordFile).toBe("/run/sw/shardwall_edge_1_a.node3.json");
+  });
+
+  test("icmp stands for both families", () => {
+    expect(syncData(CONFIG).protocols).toEqual([1, 58, 6]);
+  });
+});
+
+describe("what the kernel dropped", () => {
+  test("by queue: only ours, summed", () => {
+    const text = `   99  1 0 2 256 7 7 9 1
+  100 22 0 2 256 3 1 9 1
+  101 23 0 2 256 4 0 9 1
+garbage
+`;
+    expect(parseQueueDrops(text, 100, 2)).toEqual({ queueDropped: 7, socketDropped: 1 });
+    expect(parseQueueDrops("", 100, 2)).toEqual({ queueDropped: 0, socketDropped: 0 });
+  });
+
+  test("by rule: our table, both families", () => {
+    const counter = (family: string, table: string, name: string, packets: number) => ({
+      counter: { family, table, name, packets },
+    });
+    const nftables = [
+      { metainfo: {} },
+      counter("ip", "shardwall_a", "invalid", 5),
+      counter("ip6", "shardwall_a", "invalid", 6),
+      counter("ip", "shardwall_a", "foreign_flow", 2),
+      counter("ip", "shardwall_b", "invalid", 100),
+      counter("ip", "shardwall_a", "somebody_elses", 100),
+    ];
+    const drops = parseRuleDrops(JSON.stringify({ nftables }), "shardwall_a");
+    expect(drops).toEqual({ invalid: 11, foreign_flow: 2, undecided: 0, not_leased: 0 });
+  });
+});
