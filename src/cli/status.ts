@@ -78,7 +78,7 @@ function peerText(peers: readonly PeerReport[]): string {
   return table(["PEER", "STATE", "RANGE", "LAST HEARTBEAT", "ADDRESS"], rows);
 }
 
-/** Health per direction: `naks out` is what got lost on the way here, `naks in` on the way there. */
+/** Health per direction: NAKS OUT for what got lost on the way here, NAKS IN on the way there. */
 function syncText(sync: SyncReport | null): string {
   if (sync === null) return "";
   const state = sync.isDegraded ? "re-reading the kernel's table" : "as the kernel's";

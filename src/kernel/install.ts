@@ -154,7 +154,7 @@ export class Installation {
     return { [EVENTS]: "1", ...(this.settings.strictTcp ? { [TCP_LOOSE]: "0" } : {}) };
   }
 
-  /** In a container they may be read-only: that costs something, which is said, but nothing fails. */
+  /** In a container they may be read-only: that has a price, which is said; nothing fails. */
   private setSysctls(): void {
     for (const [name, value] of Object.entries(this.wantedSysctls())) {
       if (writeSysctl(name, value)) continue;

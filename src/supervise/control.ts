@@ -1,6 +1,5 @@
 /** The control thread as `main` sees it: requests out, events and snapshots back. */
 
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { ClusterEvent } from "../cluster/output.js";
 import type {
@@ -25,6 +24,7 @@ export class Control {
   private readonly snapshots: ((snapshot: ControlSnapshot) => void)[] = [];
   private readonly drains: (() => void)[] = [];
   private isStopping = false;
+  private readonly exited: Promise<void>;
   /** The newest snapshot; null until the first one came. */
   latest: ControlSnapshot | null = null;
 
@@ -36,8 +36,11 @@ export class Control {
     this.worker = new Worker(SCRIPT, { name: "control", workerData: data, transferList });
     this.worker.on("message", (reply: ControlReply) => this.onReply(reply));
     this.worker.on("error", (error) => handlers.onFatal(`control thread: ${String(error)}`));
-    this.worker.on("exit", () => {
-      if (!this.isStopping) handlers.onFatal("the control thread ended");
+    this.exited = new Promise((resolve) => {
+      this.worker.once("exit", () => {
+        resolve();
+        if (!this.isStopping) handlers.onFatal("the control thread ended");
+      });
     });
   }
 
@@ -62,10 +65,9 @@ export class Control {
   /** Says good-bye to the peers and ends the thread; by force after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<void> {
     this.isStopping = true;
-    const exited = once(this.worker, "exit");
     this.tell({ kind: "leave" });
     const force = setTimeout(() => void this.worker.terminate(), timeoutMs);
-    await exited;
+    await this.exited;
     clearTimeout(force);
   }
 

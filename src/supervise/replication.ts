@@ -1,5 +1,4 @@
 /** The sync thread as `main` sees it. */
-import { once } from "node:events";
 import { type MessagePort, Worker } from "node:worker_threads";
 import type { FlowEvent } from "../cluster/flows/output.js";
 import type { SyncNews, SyncSnapshot, SyncThreadData } from "../cluster/sync/thread.js";
@@ -18,6 +17,8 @@ export class SyncThreadProxy {
   private readonly worker: Worker;
   private readonly waiting: ((snapshot: SyncSnapshot) => void)[] = [];
   private isStopping = false;
+  /** It may end before anybody waits for that: control tells it to. */
+  private readonly exited: Promise<void>;
 
   /** @param port of the channel to the control thread; it moves to the thread */
   constructor(data: Omit<SyncThreadData, "control">, port: MessagePort, handlers: SyncHandlers) {
@@ -29,8 +30,11 @@ export class SyncThreadProxy {
       for (const resolve of this.waiting.splice(0)) resolve(news.snapshot);
     });
     this.worker.on("error", (error) => handlers.onFatal(`sync thread: ${String(error)}`));
-    this.worker.on("exit", () => {
-      if (!this.isStopping) handlers.onFatal("the sync thread ended");
+    this.exited = new Promise((resolve) => {
+      this.worker.once("exit", () => {
+        resolve();
+        if (!this.isStopping) handlers.onFatal("the sync thread ended");
+      });
     });
   }
 
@@ -43,9 +47,8 @@ export class SyncThreadProxy {
 
   /** The control thread ends it with its own end; by force after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<void> {
-    const exited = once(this.worker, "exit");
     const force = setTimeout(() => void this.worker.terminate(), timeoutMs);
-    await exited;
+    await this.exited;
     clearTimeout(force);
   }
 

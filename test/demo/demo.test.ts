@@ -56,8 +56,9 @@ const ordinaryMay = [
   [process.execPath, MAIN, "--version"],
 ].every((argv) => spawnSync("setpriv", [...ORDINARY.slice(1), ...argv]).status === 0);
 
+const skipped = ordinaryMay ? "" : " (SKIPPED: user namespaces or reading dist/ not allowed)";
+
 rootOnly("the whole demo", () => {
-  const skipped = ordinaryMay ? "" : " (SKIPPED: user namespaces or reading dist/ not allowed)";
   test("as root", () => playsWell([], 3));
   test.skipIf(!ordinaryMay)(`as an ordinary user${skipped}`, () => playsWell(ORDINARY, 2));
 
@@ -107,7 +108,7 @@ describe("a demo that cannot be", () => {
 });
 
 rootOnly("a user who may not make namespaces", () => {
-  test("is told what to do", async () => {
+  test.skipIf(!ordinaryMay)(`is told what to do${skipped}`, async () => {
     // In a user namespace without a mapping even further user namespaces are refused.
     const { code, err } = await demo([...ORDINARY, "unshare", "--user"], []);
     expect(err).toContain("run it as root, or allow user namespaces");

@@ -1,4 +1,4 @@
-/** Hash modes that know only the opener, on real packets: a UDP reply must find its flow's owner. */
+/** Hash modes that know only the opener, on real packets: replies must find their flow's owner. */
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unrest } from "../../src/demo/convergence.js";

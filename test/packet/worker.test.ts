@@ -170,7 +170,7 @@ describe("the packet loop", () => {
     expect(capture.settled.every(({ verdict }) => verdict === 0)).toBe(true);
   });
 
-  test("mode source: a UDP reply belongs to whoever handles the request, whatever its own source", () => {
+  test("mode source: a UDP reply belongs to whoever handles the request", () => {
     const hash = new BucketHash({ mode: "source", seed: 7, buckets: BUCKETS });
     expect(hash.symmetric).toBe(false);
     const subject = worker("source");

@@ -1,6 +1,7 @@
 /**
- * Between the kernel's records (kernel/conntrack) and what is replicated (cluster/flows). The kernel
- * knows more than a replica needs: peers' kernels see every packet and follow a flow by themselves.
+ * Between the kernel's records (kernel/conntrack) and what is replicated (cluster/flows). The
+ * kernel knows more than a replica needs: peers' kernels see every packet and follow a flow by
+ * themselves.
  */
 import { IPS, PROTOCOL } from "../../kernel/conntrack/constants.js";
 import {
@@ -85,7 +86,7 @@ function shiftsOf({ shiftOriginal, shiftReply }: FlowRecord): number[] | null {
   return all.some((value) => value !== 0) ? all : null;
 }
 
-/** The flow in a kernel record, or null if its mark names no bucket: it is none of the cluster's. */
+/** The flow in a kernel record, or null if its mark names no bucket: it is not the cluster's. */
 export function flowOf(record: FlowRecord, field: MarkField): Flow | null {
   const bucket = field.bucketOf(record.mark);
   if (bucket < 0) return null;

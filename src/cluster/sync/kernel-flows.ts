@@ -124,7 +124,8 @@ export class KernelFlows {
 
   private count(op: KernelOp, errno: number): void {
     const isFine = errno === 0 || (op === "create" && errno === EEXIST);
-    // What is to be deleted may have ended by itself: replicas follow their connection to its close.
+    // What is to be deleted may have ended by itself: replicas follow their connection to its
+    // close.
     if (isFine || (op !== "create" && errno === ENOENT)) return;
     const name = answerCode(errno);
     this.refused[name] = (this.refused[name] ?? 0) + 1;

@@ -1,7 +1,7 @@
 /**
- * The sync thread: the reducer of flows/sync.ts, tied to the kernel's connection tracking and to the
- * control thread, which owns the links. It is apart from control so that a large table or a slow
- * answer of the kernel never delays a heartbeat.
+ * The sync thread: the reducer of flows/sync.ts, tied to the kernel's connection tracking and to
+ * the control thread, which owns the links. It is apart from control so that a large table or a
+ * slow answer of the kernel never delays a heartbeat.
  */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { bootMs } from "../../platform/clock.js";

@@ -228,10 +228,11 @@ rootOnly("the connection tracking table", () => {
   });
 
   test("the kernel's refusal of a caller without rights is named", () => {
-    const unprivileged = ["--user", "--", "node", fixture("conntrack.mjs")];
+    const powerless = ["--bounding-set=-all", "--inh-caps=-all"];
+    const unprivileged = [...powerless, "node", fixture("conntrack.mjs")];
     const { router } = net;
     const input = `${JSON.stringify({ do: "dump" })}\n`;
-    const answer = router.exec("unshare", unprivileged, input);
+    const answer = router.exec("setpriv", unprivileged, input);
     expect(JSON.parse(answer)).toMatchObject({ code: "EPERM" });
   });
 });
