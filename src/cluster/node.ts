@@ -137,16 +137,9 @@ export class ClusterNode {
         else this.onLeave(from, leaveTick(body), arrival.now);
         return;
       default:
-        if (isFlowKind(body[0])) this.onFlowBody(from, body);
-        else this.refused.unknownKind += 1;
+        if (!isFlowKind(body[0])) this.refused.unknownKind += 1;
+        else if (!this.standing.lift(from, body)) this.refused.unconfirmed += 1;
     }
-  }
-
-  /** Only what a live, compatible peer says goes up; so a recorded body goes nowhere. */
-  private onFlowBody(from: Member, body: Uint8Array): void {
-    const peer = this.standing.peers.find(from);
-    if (peer?.isCompatible) this.out.up({ kind: "body", from, body });
-    else this.refused.unconfirmed += 1;
   }
 
   private onHeartbeat(from: Member, beat: Heartbeat, arrival: Arrival): void {

@@ -54,6 +54,16 @@ export class Standing {
     this.out.up({ kind: "peerUp", peer: { node, incarnation } });
   }
 
+  /**
+   * Hands a body to the layers above; false when it is not of a live, compatible peer. So a
+   * recorded body of a dead incarnation goes nowhere.
+   */
+  lift(from: Member, body: Uint8Array): boolean {
+    if (!this.peers.find(from)?.isCompatible) return false;
+    this.out.up({ kind: "body", from, body });
+    return true;
+  }
+
   /** Takes a peer's claim; false when it names buckets that there are not. */
   obey(peer: Peer, beat: Heartbeat): boolean {
     const last = beat.runs.at(-1)?.[1] ?? 0;

@@ -23,8 +23,8 @@ import { Ledger } from "./ledger.js";
 import { type Op, readOps } from "./ops.js";
 import type { FlowEvent, FlowOutput } from "./output.js";
 import { Packer } from "./packer.js";
-import type { PeerFlows } from "./peer.js";
 import { Peers } from "./peers.js";
+import { Readiness } from "./readiness.js";
 import type { Replicated } from "./record.js";
 import { Replica } from "./replica.js";
 import { Sections } from "./sections.js";
@@ -50,9 +50,9 @@ export class FlowSync {
   malformed = 0;
   private readonly packer: Packer;
   private readonly rounds: DigestRounds;
+  private readonly readiness: Readiness;
   private outputs: FlowOutput[] = [];
   private isSynced: boolean | null = null;
-  private ready: Bitmap;
   private now: number;
 
   constructor(
@@ -73,7 +73,7 @@ export class FlowSync {
     this.sections = new Sections(this.broadcast, table, this.ledger, this.packer);
     this.rounds = new DigestRounds(settings.node, table, this.ledger, this.packer);
     this.audit = new Audit(this.shelf, this.ledger, this.author);
-    this.ready = this.ledger.owned.slice();
+    this.readiness = new Readiness(this.ledger, this.peers);
     this.audit.onLoss(now); // what the kernel has from before was told by no event
   }
 
@@ -161,7 +161,8 @@ export class FlowSync {
     const repaired = this.broadcast.onTick(now);
     this.askRepairs(now);
     this.send(Math.max(1, TABLE_FRAMES_PER_TICK - repaired), now);
-    this.tellReady();
+    const buckets = this.readiness.change(this.broadcast.peers());
+    if (buckets) this.outputs.push({ kind: "ready", buckets });
     return this.flush();
   }
 
@@ -194,14 +195,11 @@ export class FlowSync {
     const flows = this.peers.of(peer);
     if (!flows.isComplete) flows.movedMs = now;
     if (op.op === "done") this.peers.onDone(peer, op.start);
-    else if (op.op !== "table") this.onChange(peer, flows, op, now);
-    else if (op.start === flows.base) flows.tableFlows = op.flows;
-  }
-
-  private onChange(peer: Follower, flows: PeerFlows, op: Op, now: number): void {
-    if (!this.replica.onOp(peer, flows, op, now) || op.op !== "digest") return;
-    const { node, incarnation } = peer;
-    this.tell({ name: "drift", peer: { node, incarnation }, bucket: op.bucket });
+    else if (op.op === "table" && op.start === flows.base) flows.tableFlows = op.flows;
+    else if (this.replica.onOp(peer, flows, op, now) && op.op === "digest") {
+      const { node, incarnation } = peer;
+      this.tell({ name: "drift", peer: { node, incarnation }, bucket: op.bucket });
+    }
   }
 
   private onOther(body: Uint8Array): void {
@@ -237,16 +235,6 @@ export class FlowSync {
 
   private tell(event: FlowEvent): void {
     this.outputs.push({ kind: "event", event });
-  }
-
-  /** Says which buckets may be claimed, if that has changed. */
-  private tellReady(): void {
-    const caughtUp = this.broadcast.peers().filter((peer) => this.peers.isCaughtUp(peer));
-    const nodes = new Set(caughtUp.map(({ node }) => node));
-    const buckets = this.ledger.ready((node) => nodes.has(node));
-    if (buckets.every((word, index) => word === this.ready[index])) return;
-    this.ready = buckets;
-    this.outputs.push({ kind: "ready", buckets: buckets.slice() });
   }
 
   private flush(): FlowOutput[] {

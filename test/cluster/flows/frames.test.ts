@@ -1,0 +1,120 @@
+/** The bodies of broadcast and repair, byte by byte. */
+import { describe, expect, test } from "vitest";
+import { addressee } from "../../../src/cluster/frame/address.js";
+import { dataPayload, dataSequence, encodeData, isData } from "../../../src/cluster/frame/data.js";
+import { encodeNak, isNak, nakRuns } from "../../../src/cluster/frame/nak.js";
+import { encodeRepair, isRepair, repairBuckets } from "../../../src/cluster/frame/repair.js";
+import { encodeResync, isResync, resyncTicket } from "../../../src/cluster/frame/resync.js";
+import { encodeStart, isStart, readStart } from "../../../src/cluster/frame/start.js";
+import { BODY_BYTES, NAK_RUNS_MAX, REPAIR_BUCKETS_MAX } from "../../../src/cluster/limits.js";
+
+const TO = { node: 5, incarnation: 0x4100000000000042n };
+const TO_BYTES = [0x41, 0, 0, 0, 0, 0, 0, 0x42];
+
+interface Case {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly encoded: Uint8Array;
+  readonly is: (bytes: Uint8Array) => boolean;
+  readonly read: (bytes: Uint8Array) => unknown;
+  readonly content: unknown;
+}
+
+const NAK: Case = {
+  name: "NAK",
+  bytes: Uint8Array.from([4, 5, 0, 2, ...TO_BYTES, 0xff, 0xff, 0xff, 0xff, 0, 3, 0, 0, 0, 9, 1, 0]),
+  encoded: encodeNak(TO, [
+    { first: 0xffffffff, frames: 3 },
+    { first: 9, frames: 256 },
+  ]),
+  is: isNak,
+  read: nakRuns,
+  content: [
+    { first: 0xffffffff, frames: 3 },
+    { first: 9, frames: 256 },
+  ],
+};
+const RESYNC: Case = {
+  name: "RESYNC",
+  bytes: Uint8Array.from([5, 5, 0, 1, ...TO_BYTES, 0xde, 0xad, 0xbe, 0xef]),
+  encoded: encodeResync(TO, 0xdeadbeef),
+  is: isResync,
+  read: resyncTicket,
+  content: 0xdeadbeef,
+};
+const START: Case = {
+  name: "START",
+  bytes: Uint8Array.from([6, 5, 0, 1, ...TO_BYTES, 0xde, 0xad, 0xbe, 0xef, 0xff, 0, 0, 1]),
+  encoded: encodeStart(TO, { ticket: 0xdeadbeef, sequence: 0xff000001 }),
+  is: isStart,
+  read: readStart,
+  content: { ticket: 0xdeadbeef, sequence: 0xff000001 },
+};
+const REPAIR: Case = {
+  name: "REPAIR",
+  bytes: Uint8Array.from([7, 5, 0, 2, ...TO_BYTES, 0, 7, 0xff, 0xff]),
+  encoded: encodeRepair(TO, [7, 65535]),
+  is: isRepair,
+  read: repairBuckets,
+  content: [7, 65535],
+};
+
+describe.each([NAK, RESYNC, START, REPAIR])("$name", ({ bytes, encoded, is, read, content }) => {
+  test("literal bytes, both ways", () => {
+    expect(encoded).toEqual(bytes);
+    expect(is(bytes)).toBe(true);
+    expect(read(bytes)).toEqual(content);
+    expect(addressee(bytes)).toEqual(TO);
+  });
+
+  test("every truncation, an extra byte, another kind and node 0 are refused", () => {
+    for (let length = 0; length < bytes.length; length++) {
+      expect(is(bytes.subarray(0, length))).toBe(false);
+    }
+    expect(is(Uint8Array.from([...bytes, 0]))).toBe(false);
+    expect(is(Uint8Array.from([99, ...bytes.subarray(1)]))).toBe(false);
+    expect(is(Uint8Array.from([bytes[0], 0, ...bytes.subarray(2)]))).toBe(false);
+  });
+});
+
+describe("bounds", () => {
+  test("a NAK has 1 to NAK_RUNS_MAX runs of at least one frame", () => {
+    const runs = (count: number) => Array.from({ length: count }, () => ({ first: 1, frames: 1 }));
+    expect(isNak(encodeNak(TO, runs(NAK_RUNS_MAX)))).toBe(true);
+    expect(isNak(encodeNak(TO, runs(NAK_RUNS_MAX + 1)))).toBe(false);
+    expect(isNak(encodeNak(TO, []))).toBe(false);
+    expect(isNak(encodeNak(TO, [{ first: 1, frames: 0 }]))).toBe(false);
+  });
+
+  test("a REPAIR has 1 to REPAIR_BUCKETS_MAX buckets", () => {
+    const buckets = (count: number) => Array.from({ length: count }, (_, index) => index);
+    expect(isRepair(encodeRepair(TO, buckets(REPAIR_BUCKETS_MAX)))).toBe(true);
+    expect(isRepair(encodeRepair(TO, buckets(REPAIR_BUCKETS_MAX + 1)))).toBe(false);
+    expect(isRepair(encodeRepair(TO, []))).toBe(false);
+  });
+
+  test("the largest of each fits a datagram", () => {
+    const runs = Array.from({ length: NAK_RUNS_MAX }, () => ({ first: 1, frames: 1 }));
+    expect(encodeNak(TO, runs).length).toBeLessThanOrEqual(BODY_BYTES);
+    const buckets = Array.from({ length: REPAIR_BUCKETS_MAX }, () => 1);
+    expect(encodeRepair(TO, buckets).length).toBeLessThanOrEqual(BODY_BYTES);
+  });
+});
+
+describe("DATA", () => {
+  const BYTES = Uint8Array.from([3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfe, 1, 2, 3]);
+
+  test("literal bytes, both ways", () => {
+    expect(encodeData(0xfffffffe, Uint8Array.from([1, 2, 3]))).toEqual(BYTES);
+    expect(isData(BYTES)).toBe(true);
+    expect(dataSequence(BYTES)).toBe(0xfffffffe);
+    expect(dataPayload(BYTES)).toEqual(Uint8Array.from([1, 2, 3]));
+  });
+
+  test("a frame without a payload, and another kind, are refused", () => {
+    for (let length = 0; length <= 8; length++) {
+      expect(isData(BYTES.subarray(0, length))).toBe(false);
+    }
+    expect(isData(Uint8Array.from([4, ...BYTES.subarray(1)]))).toBe(false);
+  });
+});
