@@ -17,6 +17,7 @@ import { isOver } from "./record.js";
 import { keyOf } from "./record-wire.js";
 import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
+import { Unsure } from "./unsure.js";
 
 export class Audit {
   readonly counters = { dumps: 0, eventLosses: 0, missed: 0, recreated: 0, swept: 0 };
@@ -25,12 +26,15 @@ export class Audit {
   private readonly goneSince = new Set<string>();
   /** Replicas that the kernel has dropped. */
   private readonly lost = new Set<string>();
+  private readonly unsure: Unsure;
 
   constructor(
     private readonly shelf: Shelf,
     private readonly ledger: Ledger,
     private readonly author: Author,
-  ) {}
+  ) {
+    this.unsure = new Unsure(shelf, ledger, author);
+  }
 
   /** Whether what is told of the own flows may be out of date. */
   get isDegraded(): boolean {
@@ -48,6 +52,7 @@ export class Audit {
   onGone(record: Replicated): void {
     const key = keyOf(record);
     if (this.askedMs !== null) this.goneSince.add(key);
+    this.unsure.forget(key, record.bucket);
     if (!this.ledger.owns(record.bucket) && this.shelf.table.get(key)) this.lost.add(key);
   }
 
@@ -64,6 +69,7 @@ export class Audit {
     for (const entry of this.shelf.table.all()) {
       if (entry.seenMs < askedMs && !present.has(entry.key)) this.onMissing(entry, now);
     }
+    this.counters.swept += this.unsure.settle(now);
     this.author.young.keepOnly(present, askedMs);
     this.askedMs = null;
     if (this.mustRepeat) this.ask(now);
@@ -72,6 +78,7 @@ export class Audit {
   onTick(now: number): void {
     if (this.askedMs !== null && now - this.askedMs >= DUMP_PATIENCE_MS) this.ask(now);
     for (const key of this.lost) this.recreate(key, now);
+    this.counters.swept += this.unsure.settle(now);
   }
 
   private ask(now: number): void {
@@ -87,11 +94,8 @@ export class Audit {
     const isKnown = this.shelf.table.get(key) !== undefined;
     const mayBeLate = this.ledger.lingers(bucket, now);
     if (this.ledger.owns(bucket) || isKnown || mayBeLate) this.author.onAlive(record, now);
-    else if (this.ledger.isGood(bucket) && !isOver(record)) {
-      // A replica whose end was missed: its owner does not have it, so it would stay for ever.
-      this.counters.swept += 1;
-      this.shelf.kernel("delete", record);
-    }
+    // Its owner may not have it: a replica whose end was missed would stay for ever.
+    else if (!isOver(record)) this.unsure.keep(key, record);
   }
 
   private onMissing(entry: Entry, now: number): void {

@@ -1,0 +1,76 @@
+/** Flows found in the kernel at a start, before anybody is known to own them. */
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Author } from "../../../src/cluster/flows/author.js";
+import type { Ledger } from "../../../src/cluster/flows/ledger.js";
+import type { Replicated } from "../../../src/cluster/flows/record.js";
+import type { Shelf } from "../../../src/cluster/flows/shelf.js";
+import { Unsure } from "../../../src/cluster/flows/unsure.js";
+
+const flow = (bucket: number) => ({ bucket }) as Replicated;
+
+describe("an unsure flow", () => {
+  let told: Replicated[];
+  let deleted: Replicated[];
+  let owned: Set<number>;
+  let good: Set<number>;
+  let table: Set<string>;
+  let unsure: Unsure;
+
+  beforeEach(() => {
+    [told, deleted] = [[], []];
+    [owned, good, table] = [new Set(), new Set(), new Set()];
+    const shelf = {
+      table: { max: 3, get: (key: string) => (table.has(key) ? {} : undefined) },
+      kernel: (_: string, record: Replicated) => deleted.push(record),
+    };
+    const ledger = {
+      owns: (bucket: number) => owned.has(bucket),
+      isGood: (bucket: number) => good.has(bucket),
+    };
+    const author = { onAlive: (record: Replicated) => told.push(record) };
+    unsure = new Unsure(
+      shelf as unknown as Shelf,
+      ledger as unknown as Ledger,
+      author as unknown as Author,
+    );
+    unsure.keep("a", flow(1));
+    unsure.keep("b", flow(1));
+    unsure.keep("c", flow(2));
+  });
+
+  test("waits while nobody is known to own its bucket", () => {
+    expect(unsure.settle(0)).toBe(0);
+    expect([told, deleted]).toEqual([[], []]);
+  });
+
+  test("goes from the kernel when the owner's table is here and does not have it", () => {
+    good.add(1);
+    table.add("b");
+    expect(unsure.settle(0)).toBe(1);
+    expect(deleted).toEqual([flow(1)]);
+    expect(unsure.settle(0)).toBe(0);
+  });
+
+  test("is told of when its bucket becomes ours", () => {
+    owned.add(1);
+    good.add(1);
+    expect(unsure.settle(0)).toBe(0);
+    expect(told).toEqual([flow(1), flow(1)]);
+    expect(deleted).toEqual([]);
+  });
+
+  test("that ends meanwhile is neither told of nor deleted", () => {
+    unsure.forget("c", 2);
+    owned.add(2);
+    expect(unsure.settle(0)).toBe(0);
+    expect(told).toEqual([]);
+  });
+
+  test("finds no room beyond the table's bound, which is counted", () => {
+    unsure.keep("a", flow(1));
+    expect(unsure.dropped).toBe(1);
+    unsure.forget("a", 1);
+    unsure.keep("d", flow(3));
+    expect(unsure.dropped).toBe(1);
+  });
+});
