@@ -64,6 +64,8 @@ export function obeyOuter(): void {
   process.on("message", (message: { signal: NodeJS.Signals }) => end(message.signal));
   process.on("disconnect", () => end("SIGTERM"));
   process.channel?.unref();
+  // The outer one may have been killed before this one listened.
+  if (!process.connected) end("SIGTERM");
 }
 
 async function passSignals(child: ChildProcess): Promise<Ending> {
