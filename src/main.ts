@@ -43,8 +43,8 @@ function seconds(text: string): number {
 
 function nodeCount(text: string): number {
   const value = Number(text);
-  const valid = Number.isInteger(value) && value >= 2 && value <= 32;
-  if (!valid) throw new InvalidArgumentError("Allowed: 2..32.");
+  const valid = Number.isInteger(value) && value >= 2 && value <= 8;
+  if (!valid) throw new InvalidArgumentError("Allowed: 2..8.");
   return value;
 }
 
