@@ -17,6 +17,7 @@ namespace {
 
 struct LinkGroup {
   int fd = -1;
+  int ifindex = 0;
   ~LinkGroup() { Close(); }
   void Close() {
     if (fd >= 0) close(fd);
@@ -36,6 +37,7 @@ napi_value Construct(napi_env env, napi_callback_info info) {
   if (fd < 0) return Fail(env, "socket(AF_PACKET)", errno);
   auto* group = new LinkGroup;
   group->fd = fd;
+  group->ifindex = static_cast<int>(ifindex);
   packet_mreq request = {};
   request.mr_ifindex = static_cast<int>(ifindex);
   // The group bit decides which of the interface's two filters the address belongs to.
@@ -50,6 +52,20 @@ napi_value Construct(napi_env env, napi_callback_info info) {
   return Wrap(env, call.self, group) ? call.self : nullptr;
 }
 
+// send(frame): one Ethernet frame, header included, out of the interface.
+napi_value Send(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  auto* group = Unwrap<LinkGroup>(call);
+  Bytes frame;
+  if (group == nullptr || !call.Uint8Array(0, "frame", ETH_HLEN, &frame)) return nullptr;
+  sockaddr_ll to = {};
+  to.sll_family = AF_PACKET;
+  to.sll_ifindex = group->ifindex;
+  ssize_t sent = sendto(group->fd, frame.data, frame.length, MSG_DONTWAIT,
+                        reinterpret_cast<sockaddr*>(&to), sizeof to);
+  return sent < 0 ? Fail(env, "sendto(AF_PACKET)", errno) : Undefined(env);
+}
+
 napi_value Close(napi_env env, napi_callback_info info) {
   auto* group = Unwrap<LinkGroup>(Call(env, info));
   if (group == nullptr) return nullptr;
@@ -60,8 +76,8 @@ napi_value Close(napi_env env, napi_callback_info info) {
 }  // namespace
 
 bool DefineLinkGroup(napi_env env, napi_value exports) {
-  const napi_property_descriptor properties[] = {Method("close", Close)};
-  return DefineClass(env, exports, "LinkGroup", Construct, properties, 1);
+  const napi_property_descriptor properties[] = {Method("send", Send), Method("close", Close)};
+  return DefineClass(env, exports, "LinkGroup", Construct, properties, 2);
 }
 
 }  // namespace shardwall

@@ -43,7 +43,7 @@ const STEPS = [
 
 /**
  * Dev dependencies compile the program, so they are wanted even with NODE_ENV=production. Install
- * scripts run: `cap` and `raw-socket` compile themselves with them (package.json, allowScripts).
+ * scripts run: `raw-socket` compiles itself with them (package.json, allowScripts).
  */
 function npmArguments() {
   return ["ci", "--include=dev", "--no-audit", "--no-fund"];

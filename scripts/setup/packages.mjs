@@ -11,7 +11,6 @@ const PACKAGES = {
   nftables: "nft",
   iproute2: "ip",
   "util-linux": "unshare",
-  "libpcap-dev": "/usr/include/pcap/pcap.h",
 };
 
 /** Peers that the tests compare with, and tools that they use. */

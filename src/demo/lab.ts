@@ -219,7 +219,10 @@ export class Lab {
   private obituary(): string {
     const dead = [...this.processes.values()].filter((node) => !node.running);
     return dead
-      .map((node) => `\nnode ${node.id} is not running:\n  ${node.log.slice(-5).join("\n  ")}`)
+      .map(
+        (node) =>
+          `\nnode ${node.id} is not running (${node.fate}):\n  ${node.log.slice(-5).join("\n  ")}`,
+      )
       .join("");
   }
 }

@@ -105,6 +105,11 @@ export class NodeProcess {
     return this.child.exitCode;
   }
 
+  /** How it ended: its exit code or the signal, for messages. */
+  get fate(): string {
+    return this.child.signalCode ?? `exit code ${this.child.exitCode}`;
+  }
+
   /** Sends a signal to this process and no other; a process that is gone gets none. */
   kill(signal: NodeJS.Signals): void {
     if (this.running) this.child.kill(signal);

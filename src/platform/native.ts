@@ -14,6 +14,8 @@ export interface EventFd {
 
 /** A packet(7) membership: the interface receives frames sent to `mac` until this is closed. */
 export interface LinkGroup {
+  /** Sends one Ethernet frame, header included, out of the interface. Throws an errno error. */
+  send(frame: Uint8Array): void;
   close(): void;
 }
 

@@ -1,15 +1,14 @@
 /**
  * Tells the neighbours which MAC address the cluster addresses have: gratuitous ARP (RFC 5227, 3)
- * and unsolicited neighbour advertisements (RFC 4861, 7.2.6), sent through libpcap (package `cap`,
- * main thread only). Neighbours that knew the address under another MAC would otherwise send into
- * the void until their cache times out.
+ * and unsolicited neighbour advertisements (RFC 4861, 7.2.6). Neighbours that knew the address
+ * under another MAC would otherwise send into the void until their cache times out.
  */
-import { createRequire } from "node:module";
 import { isIPv6 } from "node:net";
 import { addressBytes } from "../config/address.js";
 import type { Config } from "../config/types.js";
 import { readLink } from "../kernel/address.js";
 import type { Logger } from "../platform/log.js";
+import { native } from "../platform/native.js";
 import { clusterInterfaces } from "./settings.js";
 
 const MAC_BYTES = 6;
@@ -84,43 +83,15 @@ export function announcement(nicMac: string, clusterMac: string, address: string
   return build(nicMac, clusterMac, address);
 }
 
-interface CapModule {
-  Cap: new () => {
-    open(device: string, filter: string, bufferBytes: number, buffer: Buffer): string;
-    send(frame: Buffer, length: number): void;
-    close(): void;
-  };
-}
-
-/** Matches no frame: this handle only sends. */
-const NO_FRAME = "less 1";
-
-/**
- * Sends frames out of an interface. @throws Error when `cap` is not built or the interface is down
- */
-export function sendFrames(device: string, frames: readonly Buffer[]): void {
-  const { Cap } = createRequire(import.meta.url)("cap") as CapModule;
-  const handle = new Cap();
-  handle.open(device, NO_FRAME, 65536, Buffer.alloc(128));
-  try {
-    for (const frame of frames) handle.send(frame, frame.length);
-  } finally {
-    handle.close();
-  }
-}
-
-/**
- * Tells the neighbours of every cluster address. What cannot be told is logged: caches do time out.
- */
+/** Tells the neighbours of every cluster address. A failure is logged: caches do time out. */
 export function announceAll(config: Config, log: Logger): void {
   for (const { name, mac, addresses } of clusterInterfaces(config)) {
     if (addresses.length === 0) continue;
     try {
-      const nicMac = readLink(name).mac;
-      sendFrames(
-        name,
-        addresses.map(({ address }) => announcement(nicMac, mac, address)),
-      );
+      const { ifindex, mac: nicMac } = readLink(name);
+      const group = new native.LinkGroup(ifindex, macBytes(mac));
+      for (const { address } of addresses) group.send(announcement(nicMac, mac, address));
+      group.close();
     } catch (error) {
       const cause = (error as Error).message;
       log.warn({ interface: name, cause }, "neighbours were not told the cluster MAC");

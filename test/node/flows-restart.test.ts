@@ -1,4 +1,4 @@
-/** What a node that starts finds in its kernel: some has ended meanwhile, some only it still has. */
+/** What a starting node finds in its kernel: some has ended meanwhile, some only it still has. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Lab } from "../../src/demo/lab.js";
 import { atRest, portsInto, sleep, startNodes, TCP, takenOver } from "../fixture/cluster.js";
