@@ -187,7 +187,9 @@ export class Lab {
     try {
       // -force: a lab that could not be built to its end lacks some of them.
       runTool("ip", ["-force", "-batch", "-"], lines.join("\n"));
-    } catch {}
+    } catch {
+      // `ip` itself failed; whoever watches the lab sees what is left, the rest goes on.
+    }
     rmSync(this.directory, { recursive: true, force: true });
     noLongerAtExit(this);
   }

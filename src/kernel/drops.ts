@@ -52,6 +52,11 @@ export function isQueueOpen(queue: number): boolean {
 
 export type RuleDrops = Record<(typeof KERNEL_COUNTERS)[number], number>;
 
+/** What is reported before the counters have been read. */
+export function noRuleDrops(): RuleDrops {
+  return { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0 };
+}
+
 interface NftCounters {
   nftables: { counter?: { family: string; table: string; name: string; packets: number } }[];
 }
@@ -61,7 +66,7 @@ interface NftCounters {
  * prints
  */
 export function parseRuleDrops(json: string, table: string): RuleDrops {
-  const drops: RuleDrops = { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0 };
+  const drops = noRuleDrops();
   for (const { counter } of (JSON.parse(json) as NftCounters).nftables) {
     if (counter === undefined || counter.table !== table) continue;
     const name = counter.name as keyof RuleDrops;

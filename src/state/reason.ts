@@ -78,8 +78,6 @@ export const REASONS = [
   },
 ] as const satisfies readonly ReasonRow[];
 
-export type ReasonName = (typeof REASONS)[number]["name"];
-
 export const REASON_COUNT = REASONS.length;
 
 /** Whether the reason at `index` lets the packet through. Kept apart from the table: one load. */

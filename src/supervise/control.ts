@@ -1,6 +1,4 @@
 /** The control thread as `main` sees it: requests out, events and snapshots back. */
-
-import { Worker } from "node:worker_threads";
 import type { ClusterEvent } from "../cluster/output.js";
 import type {
   ControlReply,
@@ -8,6 +6,7 @@ import type {
   ControlSnapshot,
   ControlThreadData,
 } from "../cluster/thread.js";
+import { VitalThread } from "../platform/vital-thread.js";
 
 const SCRIPT = new URL("../cluster/thread.js", import.meta.url);
 
@@ -20,32 +19,26 @@ export interface ControlHandlers {
 }
 
 export class Control {
-  private readonly worker: Worker;
+  private readonly thread: VitalThread;
   private readonly snapshots: ((snapshot: ControlSnapshot) => void)[] = [];
   private readonly drains: (() => void)[] = [];
-  private isStopping = false;
-  private readonly exited: Promise<void>;
-  /** The newest snapshot; null until the first one came. */
-  latest: ControlSnapshot | null = null;
 
   constructor(
     data: ControlThreadData,
     private readonly handlers: ControlHandlers,
   ) {
-    const transferList = [data.sync];
-    this.worker = new Worker(SCRIPT, { name: "control", workerData: data, transferList });
-    this.worker.on("message", (reply: ControlReply) => this.onReply(reply));
-    this.worker.on("error", (error) => handlers.onFatal(`control thread: ${String(error)}`));
-    this.exited = new Promise((resolve) => {
-      this.worker.once("exit", () => {
-        resolve();
-        if (!this.isStopping) handlers.onFatal("the control thread ended");
-      });
+    this.thread = new VitalThread({
+      name: "control",
+      script: SCRIPT,
+      data,
+      transferList: [data.sync],
+      onMessage: (reply) => this.onReply(reply as ControlReply),
+      onFatal: handlers.onFatal,
     });
   }
 
   tell(request: ControlRequest): void {
-    this.worker.postMessage(request);
+    this.thread.post(request);
   }
 
   snapshot(): Promise<ControlSnapshot> {
@@ -64,17 +57,14 @@ export class Control {
 
   /** Says good-bye to the peers and ends the thread; by force after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<void> {
-    this.isStopping = true;
+    this.thread.expectEnd();
     this.tell({ kind: "leave" });
-    const force = setTimeout(() => void this.worker.terminate(), timeoutMs);
-    await this.exited;
-    clearTimeout(force);
+    await this.thread.ended(timeoutMs);
   }
 
   private onReply(reply: ControlReply): void {
     switch (reply.kind) {
       case "snapshot":
-        this.latest = reply.snapshot;
         for (const resolve of this.snapshots.splice(0)) resolve(reply.snapshot);
         return;
       case "event":

@@ -10,7 +10,7 @@ import type {
 import type { SyncSnapshot } from "../cluster/sync/thread.js";
 import type { ControlSnapshot } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
-import { type RuleDrops, readQueueDrops, readRuleDrops } from "../kernel/drops.js";
+import { noRuleDrops, readQueueDrops, readRuleDrops } from "../kernel/drops.js";
 import { bootMs } from "../platform/clock.js";
 import { EXTRA } from "../state/counters.js";
 import type { SharedState } from "../state/layout.js";
@@ -44,7 +44,7 @@ const hex = (value: bigint) => value.toString(16).padStart(16, "0");
 export class Reporter {
   private readonly startedMs = bootMs();
   private snapshot: ControlSnapshot | null = null;
-  private rules: RuleDrops = { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0 };
+  private rules = noRuleDrops();
   private rulesReadMs = Number.NEGATIVE_INFINITY;
   private rateFrom = { atMs: this.startedMs, seen: 0 };
   private perSecond = 0;
