@@ -54,6 +54,10 @@ export interface KernelDrops {
   readonly expiredLease: number;
   /** It reached the end of our chains without a bucket. */
   readonly undecided: number;
+  /** Opened a flow to be translated, and its bucket had no port left for the destination. */
+  readonly noPort: number;
+  /** Opened a flow whose tuple, translated or not, another one had (`insert_failed`). */
+  readonly insertFailed: number;
 }
 
 export interface PacketReport {

@@ -53,6 +53,8 @@ function kernelText(report: StatusReport): string {
       ["of another node's flow", kernel.foreignFlow],
       ["not in the leased range", kernel.expiredLease],
       ["undecided", kernel.undecided],
+      ["no port left in a slice", kernel.noPort],
+      ["tuple taken", kernel.insertFailed],
     ],
   );
 }

@@ -11,6 +11,7 @@ import { type Endpoint, type Prefix, parseEndpoint, parsePorts, parsePrefix } fr
 import { findingsOf } from "./issues.js";
 import { CONFIG_BYTES_MAX, leaseMsOf, PROBLEMS_MAX } from "./limits.js";
 import { lineOf } from "./lines.js";
+import { translatedAddress } from "./nat.js";
 import { ConfigError, type Finding, fileError, type Problem, pathText } from "./problem.js";
 import { bucketsOf, checkRelations } from "./relations.js";
 import { configSchema, type Parsed } from "./schema.js";
@@ -130,7 +131,7 @@ function configOf(parsed: Parsed, file: string): Config {
     interfaces: parsed.interfaces.map(interfaceOf),
     dataplane: parsed.dataplane,
     sync: parsed.sync,
-    nat: parsed.nat.map(natOf),
+    nat: parsed.nat.map((rule) => natOf(rule, parsed.interfaces)),
     api: {
       socket: api.socket,
       metrics: api.metrics === undefined ? null : parseEndpoint(api.metrics, 0),
@@ -156,12 +157,12 @@ function interfaceOf(each: Parsed["interfaces"][number]): InterfaceConfig {
   };
 }
 
-function natOf(rule: Parsed["nat"][number]): NatConfig {
+function natOf(rule: Parsed["nat"][number], interfaces: Parsed["interfaces"]): NatConfig {
   return {
-    out: rule.out,
+    ...rule,
     source: parsePrefix(rule.source) as Prefix,
-    to: rule.to,
-    ports: rule.ports === undefined ? null : parsePorts(rule.ports),
+    to: translatedAddress(rule, interfaces) as string,
+    ports: parsePorts(rule.ports) as [number, number],
   };
 }
 

@@ -103,9 +103,13 @@ export const MEMBERSHIP_SIZE: Bound = { min: 1, max: 255 };
 /** Gateways probed by `isolation: probe`; one answer is enough. Above: refused at load. */
 export const PROBES: Bound = { min: 0, max: 8 };
 
-/** Entries of `nat` and `sync.protocols`. Above: refused at load. */
+/** Entries of `nat`, `nat[].protocols` and `sync.protocols`. Outside: refused at load. */
 export const NAT_RULES: Bound = { min: 0, max: 64 };
+export const NAT_PROTOCOLS: Bound = { min: 1, max: 5 };
 export const SYNC_PROTOCOLS: Bound = { min: 0, max: 8 };
+
+/** Ports of a translation where none are given: all but the privileged ones. */
+export const NAT_PORTS = "1024-65535";
 
 /** Runs of a range in one heartbeat; beyond it a node goes to its sorted target directly. */
 export const RUNS_MAX = 128;

@@ -57,3 +57,8 @@ export class ConfigError extends Error {
 export function fileError(file: string, message: string, exitCode: 2 | 3 = 2): ConfigError {
   return new ConfigError(file, [{ path: "", line: null, message, allowed: null }], exitCode);
 }
+
+/** A finding, with what is allowed where that is not plain from the message. */
+export function finding(path: Path, message: string, allowed?: string): Finding {
+  return allowed === undefined ? { path, message } : { path, message, allowed };
+}

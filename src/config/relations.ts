@@ -4,12 +4,13 @@
  */
 import { isMulticastMac, parseEndpoint } from "./address.js";
 import * as limits from "./limits.js";
-import type { Finding, Path } from "./problem.js";
+import { natInterfaceFindings, natPortFindings, natSyncFindings } from "./nat.js";
+import { type Finding, finding, type Path } from "./problem.js";
 import type { Parsed } from "./schema.js";
 
 /** Findings about relations, from those sections that passed the schema. */
 export function checkRelations(sections: Partial<Parsed>): Finding[] {
-  const { cluster, dataplane, timing, membership, links, interfaces, nat } = sections;
+  const { cluster, dataplane, timing, membership, links, interfaces, nat, sync } = sections;
   return [
     ...(cluster ? [...secretFindings(cluster), ...hashFindings(cluster)] : []),
     ...(cluster && dataplane ? markFindings(cluster, dataplane) : []),
@@ -18,12 +19,10 @@ export function checkRelations(sections: Partial<Parsed>): Finding[] {
     ...(membership ? membershipFindings(membership) : []),
     ...(links ? linkFindings(links) : []),
     ...(interfaces ? interfaceFindings(interfaces) : []),
-    ...(nat ? natFindings(nat) : []),
+    ...(nat && interfaces ? natInterfaceFindings(nat, interfaces) : []),
+    ...(nat && cluster ? natPortFindings(nat, bucketsOf(cluster) ?? 1) : []),
+    ...(nat && sync ? natSyncFindings(nat, sync) : []),
   ];
-}
-
-function finding(path: Path, message: string, allowed?: string): Finding {
-  return allowed === undefined ? { path, message } : { path, message, allowed };
 }
 
 function secretFindings(cluster: Parsed["cluster"]): Finding[] {
@@ -173,10 +172,4 @@ function macFindings(path: Path, mac: string, unicastMac: boolean): Finding[] {
   if (unicastMac && (first & 1) === 0 && mac !== "00:00:00:00:00:00") return [];
   const allowed = "a first octet that is odd (01:00:5e:..., 33:33:...), or unicastMac: true";
   return [finding([...path, "mac"], `${mac} is not a multicast MAC address`, allowed)];
-}
-
-function natFindings(nat: Parsed["nat"]): Finding[] {
-  if (nat.length === 0) return [];
-  const message = "address translation is not supported yet; these rules would have no effect";
-  return [finding(["nat"], message, "an empty list")];
 }

@@ -160,8 +160,25 @@ const natRule = section(
   {
     out: interfaceName("Interface the packets leave by."),
     source: text((value) => parsePrefix(value) !== null, "a prefix", "Addresses to translate."),
-    to: text((value) => familyOf(value) !== null && isHost(value), "an address", "Address to use."),
-    ports: text((value) => parsePorts(value) !== null, '"first-last"', "Ports to use.").optional(),
+    to: text(
+      (value) => familyOf(value) !== null && isHost(value),
+      "an address",
+      "Cluster address of `out` to use; its first of the family of `source` unless given.",
+    ).optional(),
+    ports: text(
+      (value) => parsePorts(value) !== null,
+      '"first-last"',
+      "Ports and ICMP ids to use; each bucket gets an equal part.",
+    ).default(limits.NAT_PORTS),
+    protocols: list(
+      word(["tcp", "udp", "udplite", "sctp", "icmp"], "Protocol of the flows."),
+      limits.NAT_PROTOCOLS,
+      "Protocols to translate; those without ports cannot be.",
+    ).default(["tcp", "udp", "icmp"]),
+    full: word(
+      ["drop", "reject"],
+      "What becomes of a new flow when its bucket has no port left for its destination.",
+    ).default("drop"),
   },
   "One source address translation.",
 );
@@ -202,9 +219,7 @@ export const configSchema = section(
     interfaces: list(clusterInterface, limits.INTERFACES, "Interfaces with cluster traffic."),
     dataplane: dataplane.prefault({}),
     sync: sync.prefault({}),
-    nat: list(natRule, limits.NAT_RULES, "Not supported by this version: leave it empty.").default(
-      [],
-    ),
+    nat: list(natRule, limits.NAT_RULES, "Source address translation.").default([]),
     api: api.prefault({}),
     log: log.prefault({}),
   },

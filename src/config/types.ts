@@ -2,6 +2,8 @@
 import type { Endpoint, Prefix } from "./address.js";
 
 export type HashMode = "tuple" | "source" | "xt-cluster";
+/** `icmp` is that of both families. */
+export type NatProtocol = "tcp" | "udp" | "udplite" | "sctp" | "icmp";
 export type Isolation = "serve" | "yield" | "majority" | "probe";
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
@@ -58,8 +60,13 @@ export interface DataplaneConfig {
 export interface NatConfig {
   readonly out: string;
   readonly source: Prefix;
+  /** A cluster address of `out`, as written there, of the family of `source`. */
   readonly to: string;
-  readonly ports: readonly [number, number] | null;
+  /** First and last, both included; at least one for each bucket. */
+  readonly ports: readonly [number, number];
+  readonly protocols: readonly NatProtocol[];
+  /** What becomes of a new flow whose bucket has no port left. */
+  readonly full: "drop" | "reject";
 }
 
 export interface Config {
@@ -89,7 +96,7 @@ export interface Config {
     /** Records. */
     readonly flows: number;
   };
-  /** Always empty in this version: rules are refused at load. */
+  /** The first that fits a packet counts. */
   readonly nat: readonly NatConfig[];
   readonly api: {
     readonly socket: string;

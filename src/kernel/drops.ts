@@ -50,11 +50,35 @@ export function isQueueOpen(queue: number): boolean {
   }
 }
 
+/** Where connection tracking counts, a line per processor under a line of names. */
+const CONNTRACK_STATISTICS = "/proc/net/stat/nf_conntrack";
+
+/**
+ * New flows that the kernel dropped in the end, because another one had their tuple: the sum over
+ * the processors, since the namespace was made. @param text columns are hex
+ */
+export function parseInsertFailed(text: string): number {
+  const [names, ...processors] = text.trim().split("\n");
+  const column = (names ?? "").trim().split(/\s+/).indexOf("insert_failed");
+  return processors.reduce((sum, line) => {
+    return sum + (Number.parseInt(line.trim().split(/\s+/)[column] ?? "", 16) || 0);
+  }, 0);
+}
+
+/** 0 on a kernel without CONFIG_NF_CONNTRACK_PROCFS. */
+export function readInsertFailed(): number {
+  try {
+    return parseInsertFailed(readFileSync(CONNTRACK_STATISTICS, "utf8"));
+  } catch {
+    return 0;
+  }
+}
+
 export type RuleDrops = Record<(typeof KERNEL_COUNTERS)[number], number>;
 
 /** What is reported before the counters have been read. */
 export function noRuleDrops(): RuleDrops {
-  return { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0 };
+  return { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0, no_port: 0 };
 }
 
 interface NftCounters {

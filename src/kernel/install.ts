@@ -17,7 +17,7 @@ import {
   type RulesetSettings,
   removalText,
   rulesetText,
-  TARGETS_BYTES,
+  targetsBytes,
   writeTargets,
 } from "./ruleset.js";
 import { readSysctl, writeSysctl } from "./sysctl.js";
@@ -106,11 +106,11 @@ export class Installation {
   private loadRules(): void {
     const { settings } = this;
     runTool("nft", ["-f", "-"], rulesetText(settings));
-    const writer = new NetlinkWriter(TARGETS_BYTES);
-    writeTargets(writer, settings);
+    const writer = new NetlinkWriter(targetsBytes(settings));
+    const expected = writeTargets(writer, settings);
     const tables = new NfTables();
     try {
-      tables.apply("install the queue rule", writer, 6 + settings.interfaces.length);
+      tables.apply("install the rules that nft cannot say", writer, expected);
     } finally {
       tables.close();
     }

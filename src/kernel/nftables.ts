@@ -152,3 +152,57 @@ export function setPayload(
     writer.u32(7, checksumOffset);
   });
 }
+
+/** The first register of 4 bytes (NFT_REG32_00); the others follow it. */
+const REGISTER = 8;
+const CT_MARK = 3; // NFT_CT_MARK
+const SNAT = 0; // NFT_NAT_SNAT
+/** NF_NAT_RANGE_PROTO_OFFSET: the search for a free port begins at the port that there was. */
+const PROTO_OFFSET = 0x20;
+
+/**
+ * Translates the source of a new flow to what `map` has for its connection mark under `mask`. The
+ * map is one of nft's `interval ADDRESS . inet_service`: lowest address and port, highest address
+ * and port.
+ */
+export function snatFromMap(
+  writer: NetlinkWriter,
+  family: Family,
+  map: string,
+  mask: number,
+): void {
+  const port = family === FAMILY.IPV4 ? 1 : 4; // words of an address
+  const highest = port + 1;
+  expression(writer, "ct", () => {
+    writer.u32(1, REGISTER);
+    writer.u32(2, CT_MARK);
+  });
+  expression(writer, "bitwise", () => {
+    writer.u32(1, REGISTER);
+    writer.u32(2, REGISTER);
+    writer.u32(3, 4);
+    writer.nest(4, () => writer.data(1, hostOrder(mask)));
+    writer.nest(5, () => writer.data(1, hostOrder(0)));
+  });
+  expression(writer, "lookup", () => {
+    writer.string(1, map);
+    writer.u32(2, REGISTER);
+    writer.u32(3, REGISTER);
+  });
+  expression(writer, "nat", () => {
+    writer.u32(1, SNAT);
+    writer.u32(2, family);
+    writer.u32(3, REGISTER);
+    writer.u32(4, REGISTER + highest);
+    writer.u32(5, REGISTER + port);
+    writer.u32(6, REGISTER + highest + port);
+    writer.u32(7, PROTO_OFFSET);
+  });
+}
+
+/** Marks in registers are words of the machine, little-endian here. */
+function hostOrder(word: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(word >>> 0);
+  return bytes;
+}

@@ -11,12 +11,21 @@
  *     -149      ask     INVALID -> drop; bucket of a known flow -> packet mark; then the queue
  *     -148      settle  bucket not leased -> drop; else bucket -> connection mark
  *
+ * On its way out, nat-rules.ts may translate its source.
+ *
  * The queue's verdict "accept" goes on at the next hook function, therefore `settle` is one of its
  * own. Both come after the mangle table (-150), so that foreign rules there have been seen and none
  * is skipped. Until the batch has filled the chains `to_queue`, `mark_restore` and `mark_save`,
  * `settle` drops everything.
  */
-import { isIPv6 } from "node:net";
+import { NAT_RULE_BYTES, type NatSettings, natText, plainNatText, writeNat } from "./nat-rules.js";
+import {
+  arpTable,
+  type ClusterLink,
+  discoveryText,
+  netdevTable,
+  writeDiscovery,
+} from "./neighbour-rules.js";
 import type { NetlinkWriter } from "./netlink.js";
 import {
   appendRule,
@@ -26,38 +35,40 @@ import {
   connmarkTarget,
   FAMILY,
   queueTarget,
-  setPayload,
 } from "./nftables.js";
 
 /** What the rules depend on. */
-export interface RulesetSettings {
+export interface RulesetSettings extends NatSettings {
   /** nft table name, the same in each family: letters, digits, `_`. */
   readonly table: string;
-  readonly interfaces: readonly {
-    readonly name: string;
-    /** six bytes in lower-case hex with colons */
-    readonly mac: string;
-    /** with or without prefix length */
-    readonly addresses: readonly string[];
-  }[];
+  readonly interfaces: readonly ClusterLink[];
   /** UDP port and interface of each sync link. */
   readonly links: readonly { readonly interface: string; readonly port: number }[];
-  readonly markMask: number;
   readonly firstQueue: number;
   readonly queues: number;
 }
 
 /** Kernel-side drops, by the name of the nft counter. */
-export const KERNEL_COUNTERS = ["invalid", "foreign_flow", "undecided", "not_leased"] as const;
+export const KERNEL_COUNTERS = [
+  "invalid",
+  "foreign_flow",
+  "undecided",
+  "not_leased",
+  "no_port",
+] as const;
 
 /** Families that carry the data path. ARP and netdev have a table each beside them. */
 const ALL_FAMILIES = ["ip", "ip6", "arp", "netdev"] as const;
 
+/** Room for the batch of {@link writeTargets} without translation, bytes. */
+const TARGETS_BYTES = 16384;
+
 /** Room for the batch of {@link writeTargets}, bytes. */
-export const TARGETS_BYTES = 16384;
+export function targetsBytes({ nat }: RulesetSettings): number {
+  return TARGETS_BYTES + nat.length * NAT_RULE_BYTES;
+}
 
 const hex = (value: number) => `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
-const bare = (address: string) => address.split("/")[0] as string;
 
 /** Removes whatever an earlier start left, then says it anew: one transaction, so never half. */
 export function rulesetText(settings: RulesetSettings): string {
@@ -78,7 +89,9 @@ export function removalText(table: string): string {
  * ARP answers stay. Meant for the last node, whose peers are gone.
  */
 export function forwardAllText(settings: RulesetSettings): string {
-  return [removalText(settings.table), arpTable(settings), netdevTable(settings)].join("\n");
+  return [removalText(settings.table), plainNatText(settings)]
+    .concat(arpTable(settings), netdevTable(settings))
+    .join("\n");
 }
 
 function dataPath(settings: RulesetSettings, family: "ip" | "ip6"): string {
@@ -136,7 +149,7 @@ ${exemptions(family)}
   }
   chain mark_save {
   }
-${family === "ip6" ? discovery(settings) : ""}}
+${natText(settings, family)}${family === "ip6" ? discoveryText(settings) : ""}}
 `;
 }
 
@@ -158,77 +171,13 @@ function exemptions(family: "ip" | "ip6"): string {
   return "    ip6 daddr ff00::/8 return\n    icmpv6 type { 133, 134, 135, 136, 137 } return";
 }
 
-const SOLICITATION = 135;
-const ADVERTISEMENT = 136;
-
 /**
- * Neighbour discovery sent from a cluster address tells the cluster MAC; the chains are filled by
- * the batch.
+ * The batch that fills the chains which the text leaves empty.
+ * @returns how many of its messages the kernel acknowledges
  */
-function discovery(settings: RulesetSettings): string {
-  const rules = settings.interfaces.flatMap((link, index) =>
-    link.addresses
-      .map(bare)
-      .filter(isIPv6)
-      .map((address) => {
-        const from = `oifname "${link.name}" ip6 saddr ${address}`;
-        return `    ${from} icmpv6 type { ${SOLICITATION}, ${ADVERTISEMENT} } jump nd_${index}`;
-      }),
-  );
-  const chains = settings.interfaces.map((_, index) => `  chain nd_${index} {\n  }\n`).join("");
-  return `  chain discovery {
-    type filter hook output priority 0; policy accept;
-${rules.join("\n")}
-  }
-${chains}`;
-}
-
-function arpTable(settings: RulesetSettings): string {
-  const rules = settings.interfaces.flatMap((link) =>
-    link.addresses
-      .map(bare)
-      .filter((address) => !isIPv6(address))
-      .map(
-        (address) =>
-          `    oifname "${link.name}" arp saddr ip ${address} arp saddr ether set ${link.mac}`,
-      ),
-  );
-  return `table arp ${settings.table} {
-  chain answers {
-    type filter hook output priority 0; policy accept;
-${rules.join("\n")}
-  }
-}
-`;
-}
-
-/**
- * Frames to a multicast MAC are PACKET_MULTICAST: not forwarded, not given to TCP, not trusted as
- * ARP answer.
- */
-function netdevTable(settings: RulesetSettings): string {
-  const chains = settings.interfaces.map(
-    (link, index) => `  chain host_${index} {
-    type filter hook ingress device "${link.name}" priority 0; policy accept;
-    ether daddr != ${link.mac} accept
-    ip daddr 224.0.0.0/4 accept
-    ip6 daddr ff00::/8 accept
-    meta pkttype set host
-  }`,
-  );
-  return `table netdev ${settings.table} {\n${chains.join("\n")}\n}\n`;
-}
-
-/**
- * Offset of the link-layer address in the first option of a solicitation or advertisement (RFC
- * 4861, 4.3).
- */
-const ND_LINK_LAYER = 26;
-const ICMPV6_CHECKSUM = 2;
-
-/** The batch that fills the chains which the text leaves empty. */
-export function writeTargets(writer: NetlinkWriter, settings: RulesetSettings): void {
+export function writeTargets(writer: NetlinkWriter, settings: RulesetSettings): number {
   const { table, markMask, firstQueue, queues } = settings;
+  let translations = 0;
   batch(writer, () => {
     for (const family of [FAMILY.IPV4, FAMILY.IPV6]) {
       appendRule(writer, family, table, "mark_restore", () =>
@@ -239,11 +188,8 @@ export function writeTargets(writer: NetlinkWriter, settings: RulesetSettings): 
       );
       appendRule(writer, family, table, "to_queue", () => queueTarget(writer, firstQueue, queues));
     }
-    settings.interfaces.forEach((link, index) => {
-      const mac = Buffer.from(link.mac.replaceAll(":", ""), "hex");
-      appendRule(writer, FAMILY.IPV6, table, `nd_${index}`, () =>
-        setPayload(writer, mac, ND_LINK_LAYER, ICMPV6_CHECKSUM),
-      );
-    });
+    writeDiscovery(writer, settings);
+    translations = writeNat(writer, settings);
   });
+  return 2 * 3 + settings.interfaces.length + translations;
 }

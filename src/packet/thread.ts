@@ -10,6 +10,7 @@ import { Batch } from "./batch.js";
 import { NfqueueCapture } from "./capture/nfqueue.js";
 import { BucketHash } from "./flow/bucket.js";
 import { FlowMirror } from "./flow/flow-mirror.js";
+import { type TranslatedAddress, TranslatedPorts } from "./flow/translated-ports.js";
 import { Worker } from "./worker.js";
 
 /** What `main` gives to the thread. */
@@ -23,6 +24,7 @@ export interface PacketThreadData {
   readonly dataplane: DataplaneConfig;
   /** Memory of the mirror; null where the hash is symmetric. */
   readonly mirror: SharedArrayBuffer | null;
+  readonly translated: readonly TranslatedAddress[];
 }
 
 /** Forwarding comes before whatever else runs on the machine. */
@@ -41,6 +43,7 @@ const worker = new Worker({
   mark: new MarkField(dataplane.markMask),
   pickup: dataplane.pickup,
   mirror: data.mirror && new FlowMirror(shardOf(data.mirror), seed),
+  translated: new TranslatedPorts(data.translated, hash.buckets),
 });
 
 function shardOf(buffer: SharedArrayBuffer): Mirror {

@@ -12,6 +12,7 @@ import { type Counters, EXTRA } from "../state/counters.js";
 import type { SharedState } from "../state/layout.js";
 import { leaseLeft } from "../state/lease-word.js";
 import type { MarkField } from "../state/mark-field.js";
+import { NO_SLICE } from "../state/port-slices.js";
 import { accepts, Reason } from "../state/reason.js";
 import { type Batch, NF_ACCEPT, NF_DROP } from "./batch.js";
 import type { Capture } from "./capture/capture.js";
@@ -21,6 +22,7 @@ import { dissect } from "./dissect/dissect.js";
 import { CLASS, newPacket } from "./dissect/packet.js";
 import type { BucketHash } from "./flow/bucket.js";
 import type { FlowMirror } from "./flow/flow-mirror.js";
+import type { TranslatedPorts } from "./flow/translated-ports.js";
 
 /** Longest wait for a packet, milliseconds: an idle worker shows this often that it is alive. */
 const WAIT_MS = 20;
@@ -36,6 +38,7 @@ export interface WorkerParts {
   readonly pickup: boolean;
   /** Flows seen before; null where every packet names the bucket of its flow by itself. */
   readonly mirror: FlowMirror | null;
+  readonly translated: TranslatedPorts;
 }
 
 export class Worker {
@@ -78,7 +81,7 @@ export class Worker {
 
   /** The reason for packet `i`; leaves the mark that an accepted packet carries on. */
   private judge(i: number, leased: boolean): number {
-    const { batch, hash, mark, state, mirror } = this.parts;
+    const { batch, hash, mark, state, mirror, translated } = this.parts;
     const at = batch.word(i, DESCRIPTOR.OFFSET);
     const end = at + batch.word(i, DESCRIPTOR.CAPTURED);
     const given = batch.word(i, DESCRIPTOR.MARK);
@@ -90,10 +93,16 @@ export class Worker {
     let known = mark.bucketOf(given);
     if (known === NO_BUCKET && status === OK && mirror !== null) known = mirror.find(this.packet);
     const flow = flowOf(known, state.owned);
-    const isHashed = flow === Flow.NONE && status === OK;
-    const bucket = isHashed ? hash.bucketOf(hash.hash(this.packet)) : known;
+    let bucket = known;
+    let options = this.options;
+    if (flow === Flow.NONE && status === OK) {
+      bucket = translated.bucketOf(this.packet);
+      // A translated port names the bucket whoever opened the flow.
+      if (bucket !== NO_SLICE) options &= ~DecideOption.OPENER;
+      else bucket = hash.bucketOf(hash.hash(this.packet));
+    }
     batch.marks[i] = bucket === NO_BUCKET ? given : mark.with(given, bucket);
-    const reason = decide(leased, status, kind, flow, bucket, state.owned, this.options);
+    const reason = decide(leased, status, kind, flow, bucket, state.owned, options);
     if (reason === Reason.FOREIGN_NEW && mirror !== null)
       mirror.remember(this.packet, kind, bucket);
     return reason;

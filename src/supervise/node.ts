@@ -134,7 +134,7 @@ export class RunningNode {
     this.control.tell({ kind: "fit", reasons: this.unfit });
     const { workers, control, sync } = this;
     const unfit = () => this.unfit;
-    this.reporter = new Reporter({ config, state, workers, control, sync, unfit });
+    this.reporter = new Reporter({ config, state, workers, control, sync, unfit, log });
     await this.reporter.refresh();
     if (config.api.metrics !== null) {
       this.metrics = await openMetrics(config.api.metrics, () => this.status());

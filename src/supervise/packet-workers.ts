@@ -76,6 +76,7 @@ export class PacketWorkers {
       hash: { mode: config.cluster.hash.mode, buckets: config.cluster.buckets },
       dataplane: config.dataplane,
       mirror: this.mirror,
+      translated: config.nat.map(({ to, ports }) => ({ address: to, ports })),
     };
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`worker ${index} did not start`)), READY_MS);

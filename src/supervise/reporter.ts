@@ -10,14 +10,16 @@ import type {
 import type { SyncSnapshot } from "../cluster/sync/thread.js";
 import type { ControlSnapshot } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
-import { noRuleDrops, readQueueDrops, readRuleDrops } from "../kernel/drops.js";
+import { noRuleDrops, readInsertFailed, readQueueDrops, readRuleDrops } from "../kernel/drops.js";
 import { bootMs } from "../platform/clock.js";
+import type { Logger } from "../platform/log.js";
 import { EXTRA } from "../state/counters.js";
 import type { SharedState } from "../state/layout.js";
 import { leaseLeft } from "../state/lease-word.js";
 import { accepts, REASONS } from "../state/reason.js";
 import type { Control } from "./control.js";
 import type { PacketWorkers } from "./packet-workers.js";
+import { PortWatch } from "./port-watch.js";
 import type { SyncThreadProxy } from "./replication.js";
 import { tableName } from "./settings.js";
 
@@ -35,6 +37,7 @@ export interface ReporterParts {
   readonly control: Control;
   readonly sync: SyncThreadProxy | undefined;
   readonly unfit: () => readonly string[];
+  readonly log: Logger;
 }
 
 const packageFile = new URL("../../package.json", import.meta.url);
@@ -45,11 +48,14 @@ export class Reporter {
   private readonly startedMs = bootMs();
   private snapshot: ControlSnapshot | null = null;
   private rules = noRuleDrops();
+  private readonly ports: PortWatch;
   private rulesReadMs = Number.NEGATIVE_INFINITY;
   private rateFrom = { atMs: this.startedMs, seen: 0 };
   private perSecond = 0;
 
-  constructor(private readonly parts: ReporterParts) {}
+  constructor(private readonly parts: ReporterParts) {
+    this.ports = new PortWatch(parts.log);
+  }
 
   /** Fetches what takes time, so that {@link status} need not wait. */
   async refresh(): Promise<void> {
@@ -102,7 +108,8 @@ export class Reporter {
     const { firstQueue, queues } = config.dataplane;
     const drops = readQueueDrops(firstQueue, queues);
     const { invalid, undecided, foreign_flow: foreignFlow, not_leased: expiredLease } = this.rules;
-    const kernel = { ...drops, invalid, foreignFlow, expiredLease, undecided };
+    const ports = { noPort: this.rules.no_port, insertFailed: readInsertFailed() };
+    const kernel = { ...drops, invalid, foreignFlow, expiredLease, undecided, ...ports };
     const dropped = seen - accepted;
     return { seen, perSecond: this.perSecond, accepted, dropped, byReason, kernel };
   }
@@ -154,6 +161,8 @@ export class Reporter {
     } catch {
       // The rules are gone or nft is busy: the last figures stand, control reports lost rules.
     }
+    if (this.parts.config.nat.length === 0) return;
+    this.ports.note({ noPort: this.rules.no_port, insertFailed: readInsertFailed() }, now);
   }
 }
 

@@ -40,6 +40,8 @@ export const STATUS: StatusReport = {
       foreignFlow: 6,
       expiredLease: 4,
       undecided: 5,
+      noPort: 7,
+      insertFailed: 8,
     },
   },
   workers: [{ queue: 100, seen: 1000, restarts: 1, stalledMs: 0 }],

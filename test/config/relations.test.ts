@@ -100,11 +100,6 @@ describe("keys that do not fit together", () => {
       changed("01:00:5e:00:01:01", "02:00:5e:00:01:01"),
       "11: interfaces[0].mac: 02:00:5e:00:01:01 is not a multicast MAC address (allowed: a first octet that is odd (01:00:5e:..., 33:33:...), or unicastMac: true)",
     ],
-    [
-      "address translation, which would not happen",
-      `${EXAMPLE}nat: [{ out: eth2, source: 10.0.0.0/8, to: 192.168.1.5 }]\n`,
-      "16: nat: address translation is not supported yet; these rules would have no effect (allowed: an empty list)",
-    ],
   ];
 
   test.each(cases)("%s", (_, text, refusal) => {
@@ -126,7 +121,6 @@ describe("keys that just fit", () => {
       "a unicast MAC address that was meant",
       changed('mac: "01:00:5e:00:01:01"', 'mac: "02:00:5e:00:01:01", unicastMac: true'),
     ],
-    ["no rule of address translation", `${EXAMPLE}nat: []\n`],
   ];
 
   test.each(cases)("%s", (_, text) => {

@@ -5,6 +5,7 @@ import { Batch } from "../../src/packet/batch.js";
 import type { Capture } from "../../src/packet/capture/capture.js";
 import { BucketHash } from "../../src/packet/flow/bucket.js";
 import { FlowMirror } from "../../src/packet/flow/flow-mirror.js";
+import { TranslatedPorts } from "../../src/packet/flow/translated-ports.js";
 import { Worker } from "../../src/packet/worker.js";
 import { bootMs } from "../../src/platform/clock.js";
 import { DESCRIPTOR } from "../../src/platform/native.js";
@@ -32,8 +33,13 @@ function packet(protocol: "syn" | "ack" | "udp", from: number[], to: number[]): 
   return Buffer.from([...header, ...ports, ...rest, ...tail]);
 }
 
+/** Ports of three to a bucket; clients and the server do not meet it. */
+const TRANSLATED = { address: "192.0.2.5", ports: [1000, 1000 + 3 * BUCKETS - 1] } as const;
 const CLIENT = [10, 0, 0, 2];
 const SERVER = [10, 0, 1, 2];
+
+/** A reply from the server's port 80 to the port 1000 of the translated address: bucket 0. */
+const TO_TRANSLATED = [192, 0, 2, 5];
 
 class Played implements Capture {
   queue: { bytes: Buffer; mark: number }[] = [];
@@ -81,6 +87,7 @@ describe("the packet loop", () => {
       mark: new MarkField(MASK),
       pickup,
       mirror: mode === "tuple" ? null : new FlowMirror(mirror, 7),
+      translated: new TranslatedPorts([TRANSLATED], BUCKETS),
     });
   }
 
@@ -190,6 +197,32 @@ describe("the packet loop", () => {
     subject.breathe();
     expect(counted()["own-flow"]).toBe(1);
     expect(bucketIn(capture.settled.at(-1)?.mark ?? 0)).toBe(bucket);
+  });
+
+  describe.each<HashMode>(["tuple", "source", "xt-cluster"])("mode %s", (mode) => {
+    test("a reply to a translated port belongs to the slice's bucket, a SYN does not", () => {
+      publishBitmap(state.owned, [1]);
+      play(packet("ack", SERVER, TO_TRANSLATED));
+      play(packet("udp", SERVER, TO_TRANSLATED));
+      play(packet("syn", SERVER, TO_TRANSLATED));
+      worker(mode).breathe();
+      expect(capture.settled.slice(0, 2).map(({ mark }) => bucketIn(mark))).toEqual([0, 0]);
+      expect(bucketIn(capture.settled[2]?.mark ?? 0)).toBeGreaterThan(0);
+      expect(counted()).toEqual({ "no-state": 1, "own-new": 1, "foreign-new": 1 });
+    });
+
+    test("an ICMP error that quotes a translated packet belongs to the quoted port's bucket", () => {
+      publishBitmap(state.owned, [1]);
+      const quoted = packet("udp", TO_TRANSLATED, CLIENT);
+      const head = packet("udp", SERVER, TO_TRANSLATED).subarray(0, 20);
+      head.writeUInt16BE(28 + quoted.length, 2);
+      head.writeUInt8(1, 9);
+      quoted.writeUInt16BE(1001, 20);
+      play(Buffer.concat([head, Buffer.from("0303000000000000", "hex"), quoted]));
+      worker(mode, true).breathe();
+      expect(bucketIn(capture.settled[0]?.mark ?? 0)).toBe(0);
+      expect(counted()).toEqual({ "own-pickup": 1 });
+    });
   });
 
   test("the verdict sent is the one of the reason", () => {
