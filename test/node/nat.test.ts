@@ -3,13 +3,11 @@
  * translated connection outlives its node as any other does.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseTuple } from "../../src/cli/tuple.js";
 import { Lab } from "../../src/demo/lab.js";
 import { LAB_HASH } from "../../src/demo/node-process.js";
 import { INSIDE, OUTSIDE } from "../../src/demo/topology.js";
-import { BucketHash } from "../../src/packet/flow/bucket.js";
 import { PortSlices } from "../../src/state/port-slices.js";
-import { atRest, Far, sleep, startNodes, takenOver } from "../fixture/cluster.js";
+import { atRest, Far, idsInto, sleep, startNodes, takenOver } from "../fixture/cluster.js";
 import { PLANNED, SUDDEN, SURVIVORS, Trial, VICTIM } from "../fixture/fates.js";
 import { rootOnly } from "../fixture/netns.js";
 import {
@@ -90,7 +88,7 @@ rootOnly("source address translation", () => {
   });
 
   test("ping goes on when its node dies", async () => {
-    const id = idInto((await lab.status(VICTIM)).range[0] as readonly [number, number]);
+    const [id] = idsInto((await lab.status(VICTIM)).range, 1, ENDS);
     const argv = ["ping", "-e", String(id), "-i", "0.1", "-w", "4", "-I", ENDS.localAddress];
     const ping = lab.spawn("client", [...argv, "-O", ENDS.host]);
     let said = "";
@@ -152,14 +150,3 @@ rootOnly("source address translation", () => {
     expect(counter).toContain("packets 0 ");
   });
 });
-
-/** An id of echo requests to the server that fall into `range`. */
-function idInto([first, last]: readonly [number, number]): number {
-  const hash = new BucketHash(LAB_HASH);
-  for (let id = 1; id < 65_536; id++) {
-    const { packet } = parseTuple(`icmp,${ENDS.localAddress},${ENDS.host},${id}`);
-    const bucket = hash.bucketOf(hash.hash(packet));
-    if (bucket >= first && bucket <= last) return id;
-  }
-  throw new Error("no id falls into the range");
-}
