@@ -1,5 +1,6 @@
 /** What happens to a flow whose bucket has no port left: nobody else's port is ever taken. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ask } from "../../src/cli/client.js";
 import { Lab } from "../../src/demo/lab.js";
 import { LAB_HASH } from "../../src/demo/node-process.js";
 import { INSIDE, OUTSIDE } from "../../src/demo/topology.js";
@@ -15,13 +16,21 @@ import {
 } from "../fixture/cluster.js";
 import { SURVIVORS, VICTIM } from "../fixture/fates.js";
 import { rootOnly } from "../fixture/netns.js";
-import { flowsAt, REPLICATED_MS, STREAM_PORT, StreamEnd } from "../fixture/streams.js";
+import {
+  flowsAt,
+  mirrorsAgree,
+  REPLICATED_MS,
+  STREAM_PORT,
+  StreamEnd,
+} from "../fixture/streams.js";
 
 /** Two ports for each bucket. */
 const WIDTH = 2;
 const PORTS = `20000-${20_000 + WIDTH * LAB_HASH.buckets - 1}`;
 const OTHER_PORTS = `30000-${30_000 + WIDTH * LAB_HASH.buckets - 1}`;
-const [DROPPED, REJECTED] = INSIDE.clients4;
+/** Sixteen ports for each bucket: two nodes that choose alone would soon choose the same. */
+const MOVING_PORTS = `40000-${40_000 + 16 * LAB_HASH.buckets - 1}`;
+const [DROPPED, REJECTED, MOVING] = INSIDE.clients4;
 const [REJECTED6] = INSIDE.clients6;
 const rule = (source: string, ports: string, full: string) => ({
   out: "eth2",
@@ -33,6 +42,7 @@ const NAT = {
   nat: [
     rule(`${DROPPED}/32`, PORTS, "drop"),
     rule(`${REJECTED}/32`, OTHER_PORTS, "reject"),
+    rule(`${MOVING}/32`, MOVING_PORTS, "drop"),
     rule(`${REJECTED6}/128`, PORTS, "reject"),
   ],
 };
@@ -53,10 +63,15 @@ rootOnly("a slice without a free port", () => {
     localAddress,
   });
 
+  /** The first bucket of a node. A busy machine may have taken its range for a moment. */
+  async function bucketOfNode(id: number): Promise<number> {
+    await atRest(lab);
+    return (await lab.status(id)).range[0]?.[0] as number;
+  }
+
   /** Ports of a client whose connections to the server fall into one bucket of a node. */
   async function portsOfOneBucket(id: number, client: string, count: number, skip = 0) {
-    const [first] = (await lab.status(id)).range[0] as readonly [number, number];
-    const bucket = first + skip;
+    const bucket = (await bucketOfNode(id)) + skip;
     const { host: to, localAddress: from } = ends(client);
     return portsInto([[bucket, bucket]], count, { protocol: TCP, port: STREAM_PORT, from, to });
   }
@@ -88,14 +103,37 @@ rootOnly("a slice without a free port", () => {
   });
 
   test("reject: a ping is told, and counts by itself", async () => {
-    const [first] = (await lab.status(2)).range[0] as readonly [number, number];
-    const ids = idsInto([[first, first]], WIDTH + 1, ends(REJECTED));
+    const bucket = await bucketOfNode(2);
+    const ids = idsInto([[bucket, bucket]], WIDTH + 1, ends(REJECTED));
     const said = ids.map((id) => {
       const argv = ["-c1", "-W1", "-e", String(id), "-I", REJECTED, OUTSIDE.server4];
       return lab.exec("client", ["sh", "-c", `ping ${argv.join(" ")} || true`]);
     });
     expect(said.map((text) => /1 received/.test(text))).toEqual([true, true, false]);
     expect(said.at(-1)).toContain("Packet filtered");
+  });
+
+  test("connections opened while buckets move get ports of their own", async () => {
+    const opened: StreamEnd[] = [];
+    const openSome = async () => {
+      const first = 10_000 + 40 * opened.length;
+      const localPorts = Array.from({ length: 40 }, (_, index) => first + index);
+      opened.push(open(MOVING, localPorts));
+      await sleep(150);
+    };
+    await openSome();
+    await ask(lab.node(VICTIM).files.socket, "POST", "/v1/drain");
+    for (let round = 0; round < 4; round++) await openSome();
+    await takenOver(lab, SURVIVORS);
+    await ask(lab.node(VICTIM).files.socket, "POST", "/v1/join");
+    for (let round = 0; round < 4; round++) await openSome();
+    await atRest(lab);
+    for (const end of opened) expect(await end.next()).toEqual({ open: 40 });
+    await mirrorsAgree(lab);
+    const flows = (await flowsAt(lab, 1)).filter(({ original }) => original.src === MOVING);
+    expect(flows).toHaveLength(40 * opened.length);
+    expect(new Set(flows.map(({ reply }) => reply.dport)).size).toBe(flows.length);
+    for (const end of opened) expect(await end.say("again")).toMatchObject({ answered: 40 });
   });
 
   test("after a takeover nobody gets a port that is in use", async () => {
