@@ -50,6 +50,26 @@ describe("--json", () => {
   });
 });
 
+describe("--ports", () => {
+  const args = ["--mode", "tuple", "--seed", "1", "tcp,10.0.0.1:1234,192.0.2.1:80"];
+
+  test("shows the slice of the bucket", async () => {
+    const { bucket, ports } = JSON.parse(await hash(...args, "--json", "--ports", "1000-3559"));
+    expect(ports).toEqual([1000 + 10 * bucket, 1009 + 10 * bucket]);
+    const [head, row] = (await hash(...args, "--ports", "1000-3559")).split("\n");
+    expect(head).toMatch(/ BUCKET +PORTS$/);
+    expect(row).toMatch(new RegExp(` ${bucket} +${ports.join("-")}$`));
+  });
+
+  test.each([
+    ["1000-1254", /too few; allowed: 256 ports or more/],
+    ["9-1", /allowed: first-last/],
+    ["x", /allowed: first-last/],
+  ])("%s is refused", async (ports, message) => {
+    await expect(hash(...args, "--ports", ports)).rejects.toThrow(message);
+  });
+});
+
 describe("for people", () => {
   test("an aligned table with the node number in mode xt-cluster", async () => {
     const args = ["--mode", "xt-cluster", "--seed", "0xdeadbeef", "--total-nodes", "2"];

@@ -10,19 +10,25 @@ const NODES = [1, 2, 3];
 const PORT = "5353";
 const ROUNDS = "20";
 
+const SOURCE = { buckets: 256, hash: { mode: "source", seed: 1 } };
+const XT_CLUSTER = { buckets: 3, hash: { mode: "xt-cluster", seed: 0xdeadbeef, totalNodes: 3 } };
+const NAT = ["192.168.0.0/24", "2001:db8:a::/64"].map((source) => ({ out: "eth2", source }));
+
 const MODES = [
-  { mode: "source", buckets: 256, hash: { mode: "source", seed: 1 } },
-  { mode: "xt-cluster", buckets: 3, hash: { mode: "xt-cluster", seed: 0xdeadbeef, totalNodes: 3 } },
+  { mode: "source", cluster: SOURCE, nat: [] },
+  { mode: "xt-cluster", cluster: XT_CLUSTER, nat: [] },
+  { mode: "source, translated", cluster: SOURCE, nat: NAT },
+  { mode: "xt-cluster, translated", cluster: XT_CLUSTER, nat: NAT },
 ];
 
-describe.each(MODES)("hash mode $mode", ({ buckets, hash }) => {
+describe.each(MODES)("hash mode $mode", ({ cluster, nat }) => {
   rootOnly("over UDP", () => {
     let lab: Lab;
 
     beforeAll(async () => {
       lab = Lab.open(NODES.length);
       for (const id of NODES) {
-        lab.startNode(id, { cluster: { hash, buckets }, dataplane: { queues: 2 } });
+        lab.startNode(id, { cluster, nat, dataplane: { queues: 2 } });
       }
       await lab.waitFor("convergence", async () => unrest(await lab.statuses(), NODES) === null);
     });

@@ -1,22 +1,22 @@
 /** The parts of a running node that need neither threads nor a kernel. */
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/config/config.js";
-import { parseQueueDrops, parseRuleDrops } from "../../src/kernel/drops.js";
+import { parseInsertFailed, parseQueueDrops, parseRuleDrops } from "../../src/kernel/drops.js";
+import { allocateShared } from "../../src/state/layout.js";
 import { gratuitousArp, unsolicitedAdvertisement } from "../../src/supervise/announce.js";
 import { type Interfaces, unfitReasons } from "../../src/supervise/fitness.js";
+import { PortWatch } from "../../src/supervise/port-watch.js";
 import { echoRequest, isEchoReply } from "../../src/supervise/probe.js";
-import { installSettings, syncData, tableName } from "../../src/supervise/settings.js";
+import { controlData, installSettings, syncData, tableName } from "../../src/supervise/settings.js";
 
-const CONFIG = parseConfig(
-  `node: 3
+const CONFIG_TEXT = `node: 3
 cluster: { name: edge-1.a, secretFile: /secret }
 links: [{ interface: eth3, group: 225.0.0.50 }]
 interfaces:
   - { name: eth1, mac: "01:00:5e:00:01:01", addresses: [192.168.0.5/24, "2001:db8::5/64"] }
 sync: { protocols: [icmp, tcp] }
-api: { socket: /run/sw/node.sock }`,
-  "test.yaml",
-);
+api: { socket: /run/sw/node.sock }`;
+const CONFIG = parseConfig(CONFIG_TEXT, "test.yaml");
 const NIC = "02:00:00:00:01:03";
 const CLUSTER = "01:00:5e:00:01:01";
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
@@ -120,6 +120,65 @@ garbage
       counter("ip", "shardwall_a", "somebody_elses", 100),
     ];
     const drops = parseRuleDrops(JSON.stringify({ nftables }), "shardwall_a");
-    expect(drops).toEqual({ invalid: 11, foreign_flow: 2, undecided: 0, not_leased: 0 });
+    expect(drops).toEqual({
+      invalid: 11,
+      foreign_flow: 2,
+      undecided: 0,
+      not_leased: 0,
+      no_port: 0,
+    });
   });
+
+  test("because a tuple was taken: hex, all processors, whatever columns there are", () => {
+    const text = `entries  clashres insert insert_failed drop
+00000001  00000000 00000005 0000000a 00000001
+00000001  00000000 00000006 00000002 00000001
+`;
+    expect(parseInsertFailed(text)).toBe(12);
+    expect(parseInsertFailed("entries drop\n00000001 00000001\n")).toBe(0);
+    expect(parseInsertFailed("")).toBe(0);
+  });
+});
+
+describe("translations out of ports", () => {
+  const warnings: object[] = [];
+  const watch = new PortWatch({ warn: ((what: object) => warnings.push(what)) as never });
+  const steps: [atMs: number, noPort: number, insertFailed: number, warned: number, why: string][] =
+    [
+      [0, 7, 3, 0, "what was before is none of ours"],
+      [1000, 7, 3, 0, "nothing new"],
+      [2000, 8, 5, 1, "three refused"],
+      [3000, 9, 5, 1, "not again so soon"],
+      [61_999, 9, 5, 1, "nor now"],
+      [62_000, 9, 5, 2, "what had to wait"],
+      [200_000, 9, 5, 2, "all is quiet"],
+      [300_000, 2, 5, 3, "counters of new rules begin at 0"],
+    ];
+
+  test.each(steps)(
+    "at %i ms: %i and %i counted, %i warnings: %s",
+    (atMs, noPort, failed, warned) => {
+      watch.note({ noPort, insertFailed: failed }, atMs);
+      expect(warnings).toHaveLength(warned);
+    },
+  );
+
+  test("each warning says how many since the last one", () => {
+    expect(warnings.map((what) => (what as { refused: number }).refused)).toEqual([3, 1, 2]);
+  });
+});
+
+test("nodes that translate to other ports do not join each other", () => {
+  const digest = (nat: string) => {
+    const port = new MessageChannel().port1;
+    const config = parseConfig(`${CONFIG_TEXT}\nnat: ${nat}`, "test.yaml");
+    const shared = allocateShared(256, 1);
+    const { settings } = controlData(config, new Uint8Array(32), 1, shared, port);
+    port.close();
+    return settings.configDigest;
+  };
+  const rule = (ports: string) => `[{ out: eth1, source: 10.0.0.0/8, protocols: [tcp], ${ports} }]`;
+  const digests = ["[]", rule("ports: 1024-9999"), rule("ports: 1024-9998")].map(digest);
+  expect(new Set(digests).size).toBe(3);
+  expect(digest(rule("ports: 1024-9999, full: reject"))).toBe(digests[1]);
 });
