@@ -70,7 +70,8 @@ const FNV_OFFSET = 0xcbf29ce484222325n;
 const FNV_PRIME = 0x100000001b3n;
 
 /**
- * FNV-1a of the settings that all nodes must share: buckets, hash mode, seed, mark mask, timing.
+ * FNV-1a of the settings that all nodes must share: buckets, hash mode, seed, mark mask, timing,
+ * translated addresses and their ports.
  * It finds mistakes; against forgery there is the seal.
  */
 export function configDigest(parts: readonly (string | number)[]): bigint {

@@ -13,6 +13,13 @@ const NAT = [
     protocols: ["tcp", "udp", "udplite", "sctp", "icmp"],
   },
   { ...BASE, source: "2001:db8:9::/64", to: "2001:db8:a::5", protocols: ["udp", "icmp"] },
+  {
+    ...BASE,
+    source: "10.9.1.0/24",
+    to: "192.168.0.5",
+    ports: [30_000, 30_255],
+    protocols: ["udp"],
+  },
 ];
 const SETTINGS = JSON.stringify({ nat: NAT });
 
@@ -20,7 +27,7 @@ const SETTINGS = JSON.stringify({ nat: NAT });
 const MARKING = `table inet test {
   chain marking {
     type filter hook output priority 0;
-    ip saddr 10.9.0.1 ct mark set 0x00060001
+    ip saddr { 10.9.0.1, 10.9.1.1 } ct mark set 0x00060001
     ip6 saddr 2001:db8:9::1 ct mark set 0x00060001
   }
   chain masquerading {
@@ -53,7 +60,7 @@ rootOnly("rules of translation", () => {
     directory = mkdtempSync(join(tmpdir(), "shardwall-test-"));
     ns.veth("v0", "v1", peer);
     ns.veth("s0", "s1");
-    for (const address of ["10.9.0.1/24", "10.9.0.2/24", "2001:db8:9::1/64"]) {
+    for (const address of ["10.9.0.1/24", "10.9.0.2/24", "10.9.1.1/24", "2001:db8:9::1/64"]) {
       ns.exec("ip", ["address", "add", address, "dev", "lo", "nodad"]);
     }
     ns.exec("nft", ["-f", "-"], MARKING);
@@ -127,6 +134,11 @@ rootOnly("rules of translation", () => {
     }
     const ports = translated("udp", "192.168.0.2").map((end) => Number(end.split(" ")[1]));
     expect(ports.toSorted()).toEqual(Array.from({ length: 10 }, (_, index) => FIRST + index));
+  });
+
+  test("a slice of a single port", () => {
+    send("udp", "10.9.1.1", 40_003, "192.168.0.2");
+    expect(translated("udp", "192.168.0.2")).toEqual(["192.168.0.5 30005"]);
   });
 
   test("what has no bucket is left to the rules of others", () => {

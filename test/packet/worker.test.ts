@@ -211,7 +211,7 @@ describe("the packet loop", () => {
       expect(counted()).toEqual({ "no-state": 1, "own-new": 1, "foreign-new": 1 });
     });
 
-    test("an ICMP error that quotes a translated packet belongs to the quoted port's bucket", () => {
+    test("an ICMP error about a translated packet belongs to the quoted port's bucket", () => {
       publishBitmap(state.owned, [1]);
       const quoted = packet("udp", TO_TRANSLATED, CLIENT);
       const head = packet("udp", SERVER, TO_TRANSLATED).subarray(0, 20);
