@@ -59,6 +59,8 @@ const COUNTED_MAX = 65535;
 
 type Family = "ip" | "ip6";
 
+const ICMP: Readonly<Record<Family, string>> = { ip: "icmp", ip6: "ipv6-icmp" };
+
 const addressType = (family: Family) => (family === "ip" ? "ipv4_addr" : "ipv6_addr");
 const familyOf = (address: string): Family => (address.includes(":") ? "ip6" : "ip");
 
@@ -106,9 +108,9 @@ export function plainNatText({ table, nat }: NatSettings): string {
   const rules = (family: Family) =>
     nat
       .filter(({ to }) => familyOf(to) === family)
-      .map(({ to, ports, ...rule }) => {
-        const address = family === "ip6" ? `[${to}]` : to;
-        return `    ${flowText({ to, ports, ...rule })} snat to ${address}:${ports.join("-")}`;
+      .map((rule) => {
+        const address = family === "ip6" ? `[${rule.to}]` : rule.to;
+        return `    ${flowText(rule)} snat to ${address}:${rule.ports.join("-")}`;
       });
   return (["ip", "ip6"] as const)
     .filter((family) => rules(family).length > 0)
@@ -126,9 +128,8 @@ ${rules(family).join("\n")}
 
 function flowText({ out, source, protocols, to }: NatRule): string {
   const family = familyOf(to);
-  const icmp = family === "ip" ? "icmp" : "ipv6-icmp";
-  const numbers = protocols.map((name) => (name === "icmp" ? icmp : name));
-  return `oifname "${out}" ${family} saddr ${source} meta l4proto { ${numbers.join(", ")} }`;
+  const names = protocols.map((name) => (name === "icmp" ? ICMP[family] : name));
+  return `oifname "${out}" ${family} saddr ${source} meta l4proto { ${names.join(", ")} }`;
 }
 
 function matchText(rule: NatRule, mask: number): string {
@@ -168,7 +169,6 @@ function roomText({ markMask, buckets }: NatSettings, { rule, at, pool }: Place)
   const { width } = new PortSlices(rule.ports, buckets);
   const family = familyOf(rule.to);
   const bucket = `ct mark & ${markMask}`;
-  const icmp = family === "ip" ? "icmp" : "ipv6-icmp";
   const key = `${bucket} . meta l4proto . ${family} daddr . th dport`;
   const answer = family === "ip" ? "icmp" : "icmpv6";
   const refusals =
@@ -176,7 +176,7 @@ function roomText({ markMask, buckets }: NatSettings, { rule, at, pool }: Place)
       ? ["drop"]
       : ["meta l4proto tcp reject with tcp reset", `reject with ${answer} admin-prohibited`];
   return `  chain room_${at} {
-    meta l4proto ${icmp} goto room_${at}_icmp
+    meta l4proto ${ICMP[family]} goto room_${at}_icmp
     add @flows_${pool} { ${key} ct count over ${width} } goto full_${at}
   }
   chain room_${at}_icmp {
