@@ -1,7 +1,7 @@
 /** The mirror as one writer and many readers see it. */
 import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
-import { FLOW_KEY, Mirror, mirrorBytes, NOT_MIRRORED } from "../../src/state/mirror.js";
+import { FLOW_KEY, Mirror, mirrorBytes, NOT_MIRRORED, WAYS } from "../../src/state/mirror.js";
 import { fixture } from "../fixture/netns.js";
 
 const IDLE_MS = 1000;
@@ -32,10 +32,10 @@ describe("a mirror", () => {
   });
 
   test("what is remembered again has the newer bucket and no second entry", () => {
-    const [a] = shards(1, 4);
+    const [a] = shards(1, WAYS);
     for (let bucket = 0; bucket < 9; bucket++) a.remember(keyOf(1), 0, bucket, 10);
     expect(a.find(keyOf(1), 0, 10)).toBe(8);
-    for (let n = 2; n < 5; n++) a.remember(keyOf(n), 0, n, 10);
+    for (let n = 2; n <= WAYS; n++) a.remember(keyOf(n), 0, n, 10);
     expect(a.find(keyOf(1), 0, 10)).toBe(8);
     expect(a.evicted).toBe(0);
   });
@@ -49,13 +49,15 @@ describe("a mirror", () => {
   });
 
   test("a full set makes room for a new flow at the cost of the one not seen for longest", () => {
-    const [a] = shards(1, 4);
-    for (let n = 1; n <= 4; n++) a.remember(keyOf(n), 0, n, n);
+    const [a] = shards(1, WAYS);
+    const numbers = Array.from({ length: WAYS }, (_, index) => index + 1);
+    for (const n of numbers) a.remember(keyOf(n), 0, n, n);
     a.find(keyOf(1), 0, 9);
-    a.remember(keyOf(5), 0, 5, 10);
-    expect([1, 2, 3, 4, 5].map((n) => a.find(keyOf(n), 0, 10))).toEqual([1, NOT_MIRRORED, 3, 4, 5]);
+    a.remember(keyOf(99), 0, 99, 10);
+    expect(a.find(keyOf(99), 0, 10)).toBe(99);
+    expect(numbers.filter((n) => a.find(keyOf(n), 0, 10) === NOT_MIRRORED)).toEqual([2]);
     expect(a.evicted).toBe(1);
-    a.remember(keyOf(6), 0, 6, 10 + 2 * IDLE_MS);
+    a.remember(keyOf(100), 0, 100, 10 + 2 * IDLE_MS);
     expect(a.evicted).toBe(1);
   });
 

@@ -4,6 +4,9 @@ import { Reason } from "../../state/reason.js";
 /** Status of a dissection that found nothing wrong; every other status is a drop `Reason`. */
 export const OK = 0;
 
+/** Where nothing limits: above every index, and still a small integer to the compiler. */
+export const NO_LIMIT = 2 ** 30 - 1;
+
 /** Unsigned 16-bit field. */
 export function u16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
@@ -12,6 +15,14 @@ export function u16(bytes: Uint8Array, at: number): number {
 /** 32-bit field as a signed number, the form in which an Int32Array holds it. */
 export function i32(bytes: Uint8Array, at: number): number {
   return (u16(bytes, at) << 16) | u16(bytes, at + 2);
+}
+
+/** Writes an IPv4 address into the four words of one. */
+export function setAddress4(packet: Int32Array, word: number, address: number): void {
+  packet[word] = address;
+  packet[word + 1] = 0;
+  packet[word + 2] = 0;
+  packet[word + 3] = 0;
 }
 
 /** Copies the four words of an IPv6 address. */

@@ -13,7 +13,7 @@
  * Options are stepped over. The checksum is not verified: the kernel has done so before any hook.
  */
 import { Reason } from "../../state/reason.js";
-import { i32, OK, room, u16 } from "./bytes.js";
+import { i32, NO_LIMIT, OK, room, setAddress4, u16 } from "./bytes.js";
 import { DST, FAMILY, LIMIT, PAYLOAD, PROTOCOL, SRC } from "./packet.js";
 
 const TOTAL_LENGTH = 2;
@@ -61,7 +61,7 @@ export function dissectIpv4(
   end: number,
   packet: Int32Array,
 ): number {
-  const fixed = room(at, FIXED_BYTES, Number.MAX_SAFE_INTEGER, end);
+  const fixed = room(at, FIXED_BYTES, NO_LIMIT, end);
   if (fixed !== OK) return fixed;
   const limit = at + totalBytes(bytes, at);
   const status = checkIpv4(bytes, at, limit, end);
@@ -93,10 +93,9 @@ export function dissectQuotedIpv4(
 }
 
 function writeNetwork(bytes: Uint8Array, at: number, packet: Int32Array): void {
-  packet.fill(0, SRC, DST + 4);
   packet[FAMILY] = 4;
   packet[PROTOCOL] = bytes[at + NEXT] as number;
-  packet[SRC] = i32(bytes, at + SOURCE);
-  packet[DST] = i32(bytes, at + DESTINATION);
+  setAddress4(packet, SRC, i32(bytes, at + SOURCE));
+  setAddress4(packet, DST, i32(bytes, at + DESTINATION));
   packet[PAYLOAD] = at + headerBytes(bytes, at);
 }

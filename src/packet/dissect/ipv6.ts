@@ -15,7 +15,7 @@
  * malformed.
  */
 import { Reason } from "../../state/reason.js";
-import { copyWords, OK, room, u16 } from "./bytes.js";
+import { copyWords, NO_LIMIT, OK, room, u16 } from "./bytes.js";
 import { DST, FAMILY, LIMIT, PAYLOAD, PROTOCOL, SRC } from "./packet.js";
 
 const PAYLOAD_LENGTH = 4;
@@ -55,7 +55,7 @@ export function dissectIpv6(
   end: number,
   packet: Int32Array,
 ): number {
-  const status = checkIpv6(at, Number.MAX_SAFE_INTEGER, end);
+  const status = checkIpv6(at, NO_LIMIT, end);
   if (status !== OK) return status;
   const limit = at + FIXED_BYTES + payloadBytes(bytes, at);
   return writeNetwork(bytes, at, limit, end, false, packet);

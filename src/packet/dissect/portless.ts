@@ -4,7 +4,7 @@
  * two hosts are one flow to us: keys and SPIs differ per direction, so they cannot name a
  * connection.
  */
-import { room } from "./bytes.js";
+import { NO_LIMIT, room } from "./bytes.js";
 import { OPENS, setTransport } from "./packet.js";
 
 export const GRE = 47;
@@ -25,7 +25,7 @@ export function checkPortless(protocol: number, at: number, limit: number, end: 
     case AH:
       return room(at, AH_BYTES_MIN, limit, end);
     default:
-      return room(at, 0, limit, Number.MAX_SAFE_INTEGER);
+      return room(at, 0, limit, NO_LIMIT);
   }
 }
 

@@ -1,8 +1,7 @@
 /** The mirror as a worker uses it: dissected packets in, buckets out, nothing allocated. */
 import { FLOW_KEY, type Mirror } from "../../state/mirror.js";
 import { OPENS } from "../dissect/packet.js";
-import { jhashWords } from "./jhash.js";
-import { flowKey } from "./key.js";
+import { flowKey, hashOfKey } from "./key.js";
 
 export class FlowMirror {
   private readonly key = new Int32Array(FLOW_KEY.WORDS);
@@ -32,6 +31,6 @@ export class FlowMirror {
 
   private hashOf(packet: Int32Array): number {
     flowKey(packet, this.key);
-    return jhashWords(this.key, FLOW_KEY.WORDS, this.seed);
+    return hashOfKey(this.key, this.seed);
   }
 }
