@@ -5,6 +5,7 @@
  * one sets up it removes. Without a name: the list.
  */
 import { parseArgs } from "node:util";
+import { isInside, obeyOuter, runInside } from "../dist/demo/sandbox.js";
 import { machine } from "./kit/machine.mjs";
 import { printReport } from "./kit/print.mjs";
 
@@ -23,6 +24,12 @@ names: ${Object.keys(BENCHES).join(" ")}`);
   process.exitCode = 2;
 }
 
+/** A long run shows that it lives. */
+function progress(round, name, figures) {
+  const shown = Object.entries(figures).map(([key, value]) => `${key} ${value.toFixed(1)}`);
+  console.error(`round ${round}, ${name}: ${shown.join(", ")}`);
+}
+
 async function main() {
   const { values, positionals } = parseArgs({
     options: { rounds: { type: "string" }, json: { type: "boolean", default: false } },
@@ -38,7 +45,12 @@ async function main() {
     process.exitCode = 2;
     return;
   }
-  const report = await bench.run({ rounds });
+  if (bench.needsNamespaces && !isInside()) {
+    process.exitCode = await runInside();
+    return;
+  }
+  if (isInside()) obeyOuter();
+  const report = await bench.run({ rounds, onRound: progress });
   printReport({ name, about: bench.about, machine: machine(), rounds, ...report }, values.json);
 }
 

@@ -66,12 +66,12 @@ function contestant(name, mode, flows) {
   return { name, run };
 }
 
-export async function run({ rounds: times }) {
+export async function run({ rounds: times, onRound }) {
   const contestants = [
     contestant("tuple", "tuple", 2 ** 17),
     ...SIZES.map(({ name, flows }) => contestant(`source, ${name} flows`, "source", flows)),
   ];
-  const rows = rowsOf(await alternate(contestants, times), "tuple");
+  const rows = rowsOf(await alternate(contestants, times, onRound), "tuple");
   const targets = SIZES.filter(({ limit }) => limit !== null).map(({ name, limit }) => {
     const row = rows.find((each) => each.name === `source, ${name} flows`);
     return target(`${name} flows, ns`, row.values.packet.median, "at most", limit);

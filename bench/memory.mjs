@@ -12,7 +12,7 @@ const SIZES = { "1 k": 2 ** 10, "100 k": 2 ** 17, "1 M": 2 ** 20 };
 const DIRECTIONS = 2;
 const LIMIT_BYTES = 96;
 
-export async function run({ rounds: times }) {
+export async function run({ rounds: times, onRound }) {
   const contestants = Object.entries(SIZES).map(([name, flows]) => ({
     name: `${name} flows`,
     run: () => {
@@ -20,7 +20,7 @@ export async function run({ rounds: times }) {
       return { bytes: bytes / (flows - missing) / DIRECTIONS, missing: (100 * missing) / flows };
     },
   }));
-  const rows = rowsOf(await alternate(contestants, times), "1 k flows");
+  const rows = rowsOf(await alternate(contestants, times, onRound), "1 k flows");
   const largest = rows.at(-1).values.bytes.median;
   return {
     reference: "1 k flows",

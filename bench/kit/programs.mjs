@@ -1,0 +1,42 @@
+/** Small C programs of the benchmarks, compiled when they are needed, and npm's peer. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** Kept beside what the set-up leaves; never part of a package. */
+const HOME = fileURLToPath(new URL("../../.setup/bench/", import.meta.url));
+const SOURCES = fileURLToPath(new URL("../c/", import.meta.url));
+
+/** Path of the compiled bench/c/NAME.c. */
+export function compiled(name) {
+  mkdirSync(HOME, { recursive: true });
+  const program = `${HOME}${name}`;
+  execFileSync("g++", ["-x", "c", "-O2", "-Wall", "-o", program, `${SOURCES}${name}.c`]);
+  return program;
+}
+
+/**
+ * The entry of an npm package that only a benchmark compares with; installed on first use.
+ * @returns null where it cannot be installed; `complain` is told why
+ */
+export function peerPackage(name, version, complain) {
+  const folder = `${HOME}npm/`;
+  const entry = `${folder}node_modules/${name}`;
+  if (!existsSync(`${entry}/build/Release`)) {
+    mkdirSync(folder, { recursive: true });
+    const own = {
+      private: true,
+      dependencies: { [name]: version },
+      allowScripts: { [name]: true },
+    };
+    writeFileSync(`${folder}package.json`, JSON.stringify(own));
+    try {
+      const install = ["install", "--no-audit", "--no-fund"];
+      execFileSync("npm", install, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+    } catch (error) {
+      complain(`${name} could not be installed: ${String(error.stderr ?? error.message).trim()}`);
+      return null;
+    }
+  }
+  return entry;
+}
