@@ -6,17 +6,17 @@
  * node sees every packet, so each remembers for itself what the first one said.
  *
  * Each worker writes a shard of its own and reads all. A reader of another's shard never waits and
- * never believes a torn entry: the version of an entry is odd while it is written, and a reader that
- * sees it odd or changed takes the entry for absent. In its own shard nobody else writes, and there
- * plain loads do: an Atomics.load costs five times as much (`npm run bench -- decide`).
+ * never believes a torn entry: the version of an entry is odd while it is written, and a reader
+ * that sees it odd or changed takes the entry for absent. In its own shard nobody else writes, and
+ * there plain loads do: an Atomics.load costs several times as much.
  *
  *     shard: one tag per entry, then the entries
  *     tag    the flow's hash, bit 0 set; 0 = never used
  *     entry  word  0        1           2          3..12                 13..15
  *                  version  bucket + 1  seen (ms)  key (see FLOW_KEY)    unused, to 64 bytes
  *
- * A shard is cut in sets of {@link WAYS} entries whose tags share a cache line, so a flow that is not
- * there costs one line and one that is there two. At the bound the entry of the set that was seen
+ * A shard is cut in sets of {@link WAYS} entries whose tags share a cache line, so a flow that is
+ * not there costs one line and one that is there two. At the bound the entry of the set that was seen
  * longest ago makes room, and `evicted` counts it if it was still in use.
  */
 
