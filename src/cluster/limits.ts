@@ -115,6 +115,19 @@ export const TOMBSTONE_MS = 60_000;
 /** A replica that the kernel lost is created again after this, if its owner still has it. */
 export const RECREATE_MS = 2000;
 
+/**
+ * The same for an expectation, which every kernel that sees its packet uses up: if the owner did
+ * not, it must be here again before the packet is repeated (a second, RFC 6298).
+ */
+export const RECREATE_EXPECTATION_MS = 200;
+
+/**
+ * Expectations of one kernel that are told of, own and replicated. Those beyond stay with their node
+ * and are counted (`refused`, as TOOMANY). What peers want here beyond the kernel's own bound
+ * (net.netfilter.nf_conntrack_expect_max) it refuses: EMFILE.
+ */
+export const EXPECTATIONS_MAX = 4096;
+
 /** Milliseconds until a table asked of the kernel is asked for again. */
 export const DUMP_PATIENCE_MS = 5000;
 

@@ -16,6 +16,7 @@ const ERRNO: Record<number, string> = {
   17: "EEXIST",
   22: "EINVAL",
   23: "ENFILE",
+  24: "EMFILE",
   28: "ENOSPC",
   75: "EOVERFLOW",
   95: "EOPNOTSUPP",

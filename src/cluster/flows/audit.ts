@@ -9,7 +9,7 @@
  * So of what was read, flows that have ended since are left out, and flows that were heard of since
  * are not taken for gone.
  */
-import { DUMP_PATIENCE_MS, RECREATE_MS } from "../limits.js";
+import { DUMP_PATIENCE_MS, RECREATE_EXPECTATION_MS, RECREATE_MS } from "../limits.js";
 import type { Author } from "./author.js";
 import type { Ledger } from "./ledger.js";
 import type { Replicated } from "./record.js";
@@ -107,11 +107,16 @@ export class Audit {
   private recreate(key: string, now: number): void {
     const entry = this.shelf.table.get(key);
     const isLost = entry && !Number.isNaN(entry.lostMs);
-    if (isLost && now - entry.lostMs < RECREATE_MS) return;
+    if (isLost && now - entry.lostMs < patienceMs(entry.record)) return;
     this.lost.delete(key);
     if (!isLost || this.ledger.owns(entry.record.bucket)) return;
     entry.lostMs = Number.NaN;
     this.counters.recreated += 1;
     this.shelf.kernel("create", entry.record);
   }
+}
+
+/** How long the owner may take to say that what the kernel has dropped is over for all. */
+function patienceMs(record: Replicated): number {
+  return record.kind === "expectation" ? RECREATE_EXPECTATION_MS : RECREATE_MS;
 }

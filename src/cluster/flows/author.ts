@@ -1,7 +1,7 @@
 /**
  * What this node tells of the flows it owns: kernel events in, ops out.
  *
- *      NEW, UPDATE   --> young --window over--> PUT
+ *      NEW, UPDATE   --> young --window over--> PUT      (of what a helper expects: at once)
  *      DESTROY, over --> dying --at once------> REMOVE
  *
  * The table changes with the op that tells of it, so it is always what peers were told.
@@ -13,8 +13,9 @@
 import type { Ledger } from "./ledger.js";
 import type { Op } from "./ops.js";
 import type { Packer } from "./packer.js";
-import { isOver, type Replicated } from "./record.js";
-import { keyOf, saysTheSame } from "./record-wire.js";
+import { completed } from "./partial.js";
+import { isOver, isUrgent, type Replicated } from "./record.js";
+import { keyOf, masterKeyOf, saysTheSame } from "./record-wire.js";
 import type { FlowSettings } from "./settings.js";
 import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
@@ -43,12 +44,14 @@ export class Author {
     return this.young.size + this.dying.size + this.late.size + this.relays.length;
   }
 
-  /** The kernel has this record, now so. */
-  onAlive(record: Replicated, now: number): void {
-    if (!this.settings.isWanted(record)) return;
-    if (isOver(record)) return this.onEnd(record, true, now);
-    const key = keyOf(record);
+  /** The kernel has this record, now so; parts that have not changed may be missing. */
+  onAlive(told: Replicated, now: number): void {
+    if (!this.settings.isWanted(told)) return;
+    if (isOver(told)) return this.onEnd(told, true, now);
+    const key = keyOf(told);
     const entry = this.shelf.table.get(key);
+    const known = this.young.get(key)?.record ?? (this.dying.has(key) ? undefined : entry?.record);
+    const record = completed(told, known);
     if (entry) Object.assign(entry, { seenMs: now, lostMs: Number.NaN, isOver: false });
     if (!this.ledger.owns(record.bucket)) {
       if (!entry && this.ledger.lingers(record.bucket, now)) this.late.set(key, record);
@@ -56,6 +59,7 @@ export class Author {
       this.young.delete(key);
     } else {
       this.young.set(key, record, now);
+      if (!entry && isUrgent(record)) this.hasten(key, record);
     }
   }
 
@@ -69,9 +73,15 @@ export class Author {
     for (const bucket of buckets) {
       for (const key of this.shelf.table.keysOf(bucket)) {
         const entry = this.shelf.table.get(key) as Entry;
+        this.arm(entry.record);
         if (entry.isOver || !Number.isNaN(entry.lostMs)) this.dying.add(key);
       }
     }
+  }
+
+  /** A helper in this kernel has not seen what the flow carried while its bucket was foreign. */
+  private arm(record: Replicated): void {
+    if (record.kind === "flow" && record.helper !== "") this.shelf.kernel("arm", record);
   }
 
   /** Buckets were given up: their flows do not wait for the window any more. */
@@ -136,6 +146,12 @@ export class Author {
     this.late.clear();
   }
 
+  private hasten(key: string, record: Replicated): void {
+    const master = masterKeyOf(record);
+    if (master !== null) this.young.hasten(master);
+    this.young.hasten(key);
+  }
+
   private onEnd(record: Replicated, isRemembered: boolean, now: number): void {
     const key = keyOf(record);
     const entry = this.shelf.table.get(key);
@@ -144,7 +160,7 @@ export class Author {
     this.late.delete(key);
     if (!entry) {
       if (wasWaiting) this.counters.coalesced += 1;
-    } else if (this.ledger.owns(record.bucket)) {
+    } else if (this.ledger.owns(entry.record.bucket)) {
       this.dying.add(key);
     } else if (isRemembered) {
       entry.isOver = true;

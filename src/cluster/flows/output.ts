@@ -3,7 +3,8 @@ import type { Member } from "../membership/view.js";
 import type { Bitmap } from "../ranges/bitmap.js";
 import type { Replicated } from "./record.js";
 
-export type KernelOp = "create" | "update" | "delete";
+/** `arm`: the flow's helper is to go on from the next packet, whatever it has not seen. */
+export type KernelOp = "create" | "update" | "delete" | "arm";
 
 /** For logs and `shardwall events`; nothing depends on them. */
 export type FlowEvent =

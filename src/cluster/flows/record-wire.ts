@@ -7,12 +7,13 @@
  *      original  src, dst (4 or 16 bytes each), src port u16, dst port u16
  *     [zone      u16]
  *      ---- the rest of a flow
- *      parts     u8     1 reply, 2 mark, 4 helper, 8 master, 16 shifts
+ *      parts     u8     1 reply, 2 mark, 4 helper, 8 master, 16 shifts, 32 vtags
  *      state     u8     index in FLOW_STATES
  *      timeout   u8     class
  *      status    u16
  *     [reply     as original; absent: its inverse]
  *     [mark      u32] [helper  length u8, ASCII] [master  protocol u8, as original] [shifts  6 u32]
+ *     [vtags     2 u32]
  *      ---- the rest of an expectation
  *      parts     u8     1 translated
  *      timeout   u8, flags u8, class u8
@@ -35,7 +36,7 @@ import {
 } from "./record.js";
 
 const FLAG = { IPV6: 1, ZONE: 2, EXPECTATION: 4 } as const;
-const PART = { REPLY: 1, MARK: 2, HELPER: 4, MASTER: 8, SHIFTS: 16 } as const;
+const PART = { REPLY: 1, MARK: 2, HELPER: 4, MASTER: 8, SHIFTS: 16, VTAGS: 32 } as const;
 const TRANSLATED = 1;
 const SHIFT_WORDS = 6;
 const IPV6_BYTES = 16;
@@ -55,6 +56,12 @@ const scratch = new ByteWriter();
 export function keyOf(identity: Identity): string {
   writeIdentity(scratch, { ...identity, bucket: 0 });
   return String.fromCharCode(...scratch.take());
+}
+
+/** Key of the flow that a record was expected by, or that expects it; null for all others. */
+export function masterKeyOf({ master, bucket, zone }: Replicated): string | null {
+  if (master === null) return null;
+  return keyOf({ kind: "flow", bucket, protocol: master.protocol, original: master, zone });
 }
 
 /** A record's bytes; two records say the same when their bytes are equal. */
@@ -112,18 +119,19 @@ function writeFlow(out: ByteWriter, flow: Flow): void {
   if (flow.helper !== "") parts |= PART.HELPER;
   if (flow.master) parts |= PART.MASTER;
   if (flow.shifts) parts |= PART.SHIFTS;
+  if (flow.vtags) parts |= PART.VTAGS;
   out.u8(parts).u8(FLOW_STATES.indexOf(flow.state)).u8(flow.timeoutClass).u16(flow.status);
   if (hasReply) writeEnds(out, flow.reply);
   if (flow.mark !== 0) out.u32(flow.mark);
   if (flow.helper !== "") out.text(flow.helper);
   if (flow.master) writeMaster(out, flow.master);
-  for (const shift of flow.shifts ?? []) out.u32(shift);
+  for (const word of [...(flow.shifts ?? []), ...(flow.vtags ?? [])]) out.u32(word);
 }
 
 function readFlow(from: ByteReader, identity: Identity): Flow {
   const parts = from.u8();
   const state = from.u8();
-  from.require(parts < PART.SHIFTS * 2 && state < FLOW_STATES.length);
+  from.require(parts < PART.VTAGS * 2 && state < FLOW_STATES.length);
   const timeoutClass = from.u8();
   const status = from.u16();
   const { original } = identity;
@@ -140,6 +148,7 @@ function readFlow(from: ByteReader, identity: Identity): Flow {
     master: (parts & PART.MASTER) !== 0 ? readMaster(from, bytes) : null,
     shifts:
       (parts & PART.SHIFTS) !== 0 ? Array.from({ length: SHIFT_WORDS }, () => from.u32()) : null,
+    vtags: (parts & PART.VTAGS) !== 0 ? [from.u32(), from.u32()] : null,
   };
 }
 

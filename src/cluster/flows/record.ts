@@ -16,7 +16,7 @@ export interface Ends {
 /**
  * How far a connection has come. Peers' kernels follow it by themselves, so the finer states are
  * not told. `over`: both sides are done (TIME_WAIT, CLOSE), though the kernel remembers the flow
- * longer.
+ * longer. `none`: the protocol has no states, or none was told yet.
  */
 export const FLOW_STATES = ["none", "opening", "established", "closing", "over"] as const;
 export type FlowState = (typeof FLOW_STATES)[number];
@@ -51,6 +51,8 @@ export interface Flow extends Common {
   readonly master: Master | null;
   /** Shift of sequence numbers: position, before, after of the original direction, then reply's. */
   readonly shifts: readonly number[] | null;
+  /** SCTP verification tags of the original direction and of the reply's. */
+  readonly vtags: readonly [number, number] | null;
 }
 
 export interface Expectation extends Common {
@@ -91,6 +93,15 @@ export function rankOf(record: Replicated): Rank {
   if (record.kind === "expectation") return "unreplied";
   if ((record.status & STATUS.ASSURED) !== 0) return "kept";
   return (record.status & STATUS.SEEN_REPLY) !== 0 ? "replied" : "unreplied";
+}
+
+/**
+ * Whether a record must reach the peers before the next packets do: what a helper expects follows
+ * within a round trip, and its first packet falls into the bucket of its master only where both are
+ * known.
+ */
+export function isUrgent(record: Replicated): boolean {
+  return record.kind === "expectation" || record.master !== null;
 }
 
 /** Whether a connection has ended, although the kernel still remembers it. */

@@ -83,10 +83,13 @@ export class Replica {
     if (!this.shelf.put(key, record, version, now)) return;
     this.counters.applied += 1;
     this.noteWriter(peer, record.bucket, now);
+    const young = this.author.young.get(key);
     // A young flow of this node has the same key: the kernel has it already, as this node saw it.
-    if (this.author.young.has(key)) return;
-    if (!entry) this.shelf.kernel("create", record);
-    else if (!saysTheSame(entry.record, record)) this.shelf.kernel("update", record);
+    if (young?.record.bucket === record.bucket) return;
+    // It let in as new what the owner of the master expected: from now on it is foreign here too.
+    if (young) this.author.young.delete(key);
+    if (!entry && !young) this.shelf.kernel("create", record);
+    else if (!entry || !saysTheSame(entry.record, record)) this.shelf.kernel("update", record);
   }
 
   private onRemove(peer: Follower, { version, identity }: Of<"remove">, now: number): void {

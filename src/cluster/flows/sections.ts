@@ -12,6 +12,7 @@ import { type Bitmap, bucketsOf } from "../ranges/bitmap.js";
 import type { Ledger } from "./ledger.js";
 import type { Op } from "./ops.js";
 import type { Packer } from "./packer.js";
+import { isUrgent } from "./record.js";
 import type { FlowTable } from "./table.js";
 
 export class Sections {
@@ -79,13 +80,23 @@ export class Sections {
     const term = this.ledger.term(bucket);
     const isOurs = () => this.ledger.owns(bucket) && this.ledger.term(bucket) === term;
     yield { op: "section", bucket, term };
-    for (const key of this.table.keysOf(bucket)) {
+    for (const key of this.keysOf(bucket)) {
       const entry = this.table.get(key);
       if (!isOurs()) break;
       if (entry) yield { op: "put", version: entry.version, record: entry.record };
     }
     yield { op: "end", bucket, isWhole: isOurs() };
     if (isOurs()) yield { op: "digest", bucket, term, digest: this.table.digest(bucket) };
+  }
+
+  /** Keys of a bucket; no kernel takes a flow that was expected, or an expectation, before its master. */
+  private keysOf(bucket: number): string[] {
+    const keys = this.table.keysOf(bucket);
+    const isFollower = (key: string) => {
+      const entry = this.table.get(key);
+      return entry !== undefined && isUrgent(entry.record);
+    };
+    return [...keys.filter((key) => !isFollower(key)), ...keys.filter(isFollower)];
   }
 
   private count(buckets: Bitmap): number {

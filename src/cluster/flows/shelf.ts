@@ -2,7 +2,7 @@
  * The table, its tombstones and the way to the kernel, as both sides of replication use them: what
  * is put here is accounted for in digests, and what goes leaves a tombstone.
  */
-import type { FlowOutput } from "./output.js";
+import type { FlowOutput, KernelOp } from "./output.js";
 import type { Replicated } from "./record.js";
 import type { FlowSettings } from "./settings.js";
 import { type Entry, FlowTable } from "./table.js";
@@ -34,7 +34,7 @@ export class Shelf {
   }
 
   /** Asks for a change of the local kernel's table, if the filters let this node touch the flow. */
-  kernel(op: "create" | "update" | "delete", record: Replicated): void {
+  kernel(op: KernelOp, record: Replicated): void {
     if (this.settings.isWanted(record)) this.out({ kind: "kernel", op, record });
   }
 }

@@ -8,6 +8,8 @@
  * Flows without a reply wait longer: most are scans, floods and lost packets. All flows of one
  * queue wait equally long, so it is in the order in which they fall due; one that gets its reply
  * late goes to the end of the other queue, which costs it at most one window more.
+ *
+ * Urgent records do not wait at all; a master goes before what it expects.
  */
 import { YOUNG_MAX } from "../limits.js";
 import type { Replicated } from "./record.js";
@@ -23,6 +25,7 @@ export interface Waiting {
 export class Young {
   /** Flows that were not told of because too many waited. */
   dropped = 0;
+  private readonly urgent = new Map<string, Waiting>();
   private readonly replied = new Map<string, Waiting>();
   private readonly unreplied = new Map<string, Waiting>();
 
@@ -33,56 +36,71 @@ export class Young {
   ) {}
 
   get size(): number {
-    return this.replied.size + this.unreplied.size;
+    return this.urgent.size + this.replied.size + this.unreplied.size;
   }
 
   has(key: string): boolean {
-    return this.replied.has(key) || this.unreplied.has(key);
+    return this.get(key) !== undefined;
+  }
+
+  get(key: string): Waiting | undefined {
+    return this.urgent.get(key) ?? this.replied.get(key) ?? this.unreplied.get(key);
   }
 
   /** A record is now so; it waits since it was first set. */
   set(key: string, record: Replicated, now: number): void {
-    const known = this.replied.get(key) ?? this.unreplied.get(key);
-    const isReplied = rankOf(record) !== "unreplied" || record.kind === "expectation";
+    const known = this.get(key);
     if (!known && !this.hasRoom()) return;
-    const sinceMs = known?.sinceMs ?? now;
-    if (!isReplied) this.unreplied.set(key, { record, sinceMs, seenMs: now });
+    const waiting = { record, sinceMs: known?.sinceMs ?? now, seenMs: now };
+    if (this.urgent.has(key)) this.urgent.set(key, waiting);
+    else if (rankOf(record) === "unreplied") this.unreplied.set(key, waiting);
     else {
       this.unreplied.delete(key);
-      this.replied.set(key, { record, sinceMs, seenMs: now });
+      this.replied.set(key, waiting);
     }
   }
 
+  /** What waits under this key waits no longer. */
+  hasten(key: string): void {
+    const waiting = this.get(key);
+    if (!waiting) return;
+    this.delete(key);
+    this.urgent.set(key, waiting);
+  }
+
   delete(key: string): void {
-    this.replied.delete(key);
-    this.unreplied.delete(key);
+    for (const waiting of this.all()) waiting.delete(key);
   }
 
   clear(): void {
-    this.replied.clear();
-    this.unreplied.clear();
+    for (const waiting of this.all()) waiting.clear();
   }
 
   /** Those whose window is over, by key. */
   *due(now: number): Generator<[string, Waiting]> {
+    yield* dueOf(this.urgent, now);
     yield* dueOf(this.replied, now - this.windowMs);
     yield* dueOf(this.unreplied, now - this.unrepliedMs);
   }
 
   /** Keys and records of one bucket, whatever their age. */
   *of(isMeant: (bucket: number) => boolean): Generator<[string, Replicated]> {
-    for (const waiting of [this.replied, this.unreplied]) {
+    for (const waiting of this.all()) {
       for (const [key, { record }] of waiting) if (isMeant(record.bucket)) yield [key, record];
     }
   }
 
   /** Forgets what was not heard of since `sinceMs` and is not in the kernel: its end was missed. */
   keepOnly(present: ReadonlySet<string>, sinceMs: number): void {
-    for (const waiting of [this.replied, this.unreplied]) {
+    for (const waiting of this.all()) {
       for (const [key, { seenMs }] of waiting) {
         if (seenMs < sinceMs && !present.has(key)) waiting.delete(key);
       }
     }
+  }
+
+  private all(): Map<string, Waiting>[] {
+    return [this.urgent, this.replied, this.unreplied];
   }
 
   private hasRoom(): boolean {

@@ -9,17 +9,10 @@ import {
   type FlowRecord,
   PRESENT,
   type SequenceShift,
-  type Tuple,
 } from "../../kernel/conntrack/record.js";
 import type { MarkField } from "../../state/mark-field.js";
-import {
-  type Ends,
-  type Flow,
-  type FlowState,
-  type Master,
-  timeoutClass,
-  timeoutSeconds,
-} from "../flows/record.js";
+import { type Flow, type FlowState, timeoutClass, timeoutSeconds } from "../flows/record.js";
+import { endsOf, masterOf, writeEnds } from "./ends.js";
 
 /** State of a TCP flow by the kernel's number (see TCP_STATES). */
 const TCP_STATE: readonly FlowState[] = [
@@ -35,46 +28,35 @@ const TCP_STATE: readonly FlowState[] = [
   "opening", // SYN_SENT2
 ];
 
+/** The same for SCTP (see SCTP_STATES). */
+const SCTP_STATE: readonly FlowState[] = [
+  "opening", // NONE
+  "over", // CLOSED
+  "opening", // COOKIE_WAIT
+  "opening", // COOKIE_ECHOED
+  "established",
+  "closing", // SHUTDOWN_SENT
+  "closing", // SHUTDOWN_RECD
+  "closing", // SHUTDOWN_ACK_SENT
+  "opening", // HEARTBEAT_SENT
+];
+
+const STATES = new Map([
+  [PROTOCOL.TCP as number, TCP_STATE],
+  [PROTOCOL.SCTP, SCTP_STATE],
+]);
+
 /** The number that a replica in a state is created with; it follows the next packets from there. */
-const TCP_NUMBER: Readonly<Record<FlowState, number>> = {
-  none: 0,
-  opening: 2,
-  established: 3,
-  closing: 5,
-  over: 8,
-};
+const NUMBERS = new Map<number, Readonly<Record<FlowState, number>>>([
+  [PROTOCOL.TCP, { none: 2, opening: 2, established: 3, closing: 5, over: 8 }],
+  [PROTOCOL.SCTP, { none: 3, opening: 3, established: 4, closing: 5, over: 1 }],
+]);
 
-const isIcmp = (protocol: number) => protocol === PROTOCOL.ICMP || protocol === PROTOCOL.ICMPV6;
-
-function endsOf(tuple: Tuple): Ends {
-  const bytes = tuple.family === 4 ? 4 : 16;
-  const icmp = isIcmp(tuple.protocol);
-  return {
-    src: tuple.src.slice(0, bytes),
-    dst: tuple.dst.slice(0, bytes),
-    srcPort: icmp ? tuple.icmpId : tuple.srcPort,
-    dstPort: icmp ? (tuple.icmpType << 8) | tuple.icmpCode : tuple.dstPort,
-  };
-}
-
-function writeEnds(tuple: Tuple, protocol: number, ends: Ends): void {
-  tuple.family = ends.src.length === 4 ? 4 : 6;
-  tuple.protocol = protocol;
-  tuple.src.fill(0).set(ends.src);
-  tuple.dst.fill(0).set(ends.dst);
-  if (isIcmp(protocol)) {
-    tuple.icmpId = ends.srcPort;
-    tuple.icmpType = ends.dstPort >> 8;
-    tuple.icmpCode = ends.dstPort & 0xff;
-  } else {
-    tuple.srcPort = ends.srcPort;
-    tuple.dstPort = ends.dstPort;
-  }
-}
-
+/** Also "none" where a change says nothing of the state; see flows/partial.ts. */
 function stateOf(record: FlowRecord): FlowState {
-  if (record.original.protocol !== PROTOCOL.TCP) return "none";
-  return TCP_STATE[record.state] ?? "opening";
+  if ((record.present & PRESENT.PROTOINFO) === 0) return "none";
+  const states = STATES.get(record.original.protocol);
+  return states === undefined ? "none" : (states[record.state] ?? "opening");
 }
 
 function shiftsOf({ shiftOriginal, shiftReply }: FlowRecord): number[] | null {
@@ -84,6 +66,10 @@ function shiftsOf({ shiftOriginal, shiftReply }: FlowRecord): number[] | null {
     shift.offsetAfter,
   ]);
   return all.some((value) => value !== 0) ? all : null;
+}
+
+function vtagsOf({ vtagOriginal, vtagReply }: FlowRecord): [number, number] | null {
+  return vtagOriginal === 0 && vtagReply === 0 ? null : [vtagOriginal, vtagReply];
 }
 
 /** The flow in a kernel record, or null if its mark names no bucket: it is not the cluster's. */
@@ -105,11 +91,8 @@ export function flowOf(record: FlowRecord, field: MarkField): Flow | null {
     mark: (record.mark & ~field.mask) >>> 0,
     master: master.family === 0 ? null : masterOf(master),
     shifts: shiftsOf(record),
+    vtags: vtagsOf(record),
   };
-}
-
-function masterOf(tuple: Tuple): Master {
-  return { ...endsOf(tuple), protocol: tuple.protocol };
 }
 
 /** Writes a replicated flow into a kernel record, as it is to be created or changed. */
@@ -119,7 +102,8 @@ export function writeRecordOf(flow: Flow, field: MarkField, record: FlowRecord):
   writeEnds(record.reply, flow.protocol, flow.reply);
   if (flow.master !== null) writeEnds(record.master, flow.master.protocol, flow.master);
   record.present = PRESENT.STATUS | PRESENT.TIMEOUT | PRESENT.MARK;
-  record.status = flow.status;
+  // Of a flow that was expected the kernel demands this bit in a change, and sets it at a creation.
+  record.status = flow.status | (flow.master === null ? 0 : IPS.EXPECTED);
   record.mark = field.with(flow.mark, flow.bucket) >>> 0;
   record.timeoutS = timeoutSeconds(flow.timeoutClass);
   record.zone = flow.zone;
@@ -127,10 +111,12 @@ export function writeRecordOf(flow: Flow, field: MarkField, record: FlowRecord):
     record.present |= PRESENT.HELPER;
     record.helper = flow.helper;
   }
-  if (flow.protocol === PROTOCOL.TCP) {
+  const numbers = NUMBERS.get(flow.protocol);
+  if (numbers !== undefined) {
     record.present |= PRESENT.PROTOINFO;
-    record.state = TCP_NUMBER[flow.state];
+    record.state = numbers[flow.state];
   }
+  if (flow.vtags !== null) [record.vtagOriginal, record.vtagReply] = flow.vtags;
   if (flow.shifts !== null) {
     record.present |= PRESENT.SEQUENCE;
     writeShift(record.shiftOriginal, flow.shifts, 0);

@@ -2,57 +2,81 @@
  * The kernel's side of flow replication: its events and its table as records, and what replication
  * wants of the table carried out. Belongs to the sync thread.
  */
+import { IPS } from "../../kernel/conntrack/constants.js";
 import { ConntrackEvents } from "../../kernel/conntrack/events.js";
-import { type FlowRecord, newFlow } from "../../kernel/conntrack/record.js";
+import {
+  clearTuple,
+  type ExpectationRecord,
+  type FlowRecord,
+  newExpectation,
+  newFlow,
+} from "../../kernel/conntrack/record.js";
 import { ConntrackTable } from "../../kernel/conntrack/table.js";
 import { answerCode } from "../../kernel/request.js";
 import type { MarkField } from "../../state/mark-field.js";
 import type { KernelOp } from "../flows/output.js";
-import type { Flow, Replicated } from "../flows/record.js";
+import type { Expectation, Flow, Replicated } from "../flows/record.js";
 import type { KernelEvent } from "../flows/sync.js";
 import { flowOf, writeRecordOf } from "./convert.js";
+import { writeExpectation } from "./convert-expectation.js";
+import { KernelExpectations } from "./kernel-expectations.js";
 
 /** Batches of events read in one go; the rest waits for the next tick. */
 const BATCHES_MAX = 64;
 /** Datagrams of a dump read in one go, each at most 32 KiB. */
 const STEPS_MAX = 16;
-const EEXIST = 17;
 const ENOENT = 2;
+const EBUSY = 16;
+const EEXIST = 17;
+/** Name under which expectations beyond the bound are counted. */
+const TOO_MANY = "TOOMANY";
 
 interface Wish {
   readonly op: KernelOp;
-  readonly record: Flow;
+  readonly record: Replicated;
 }
 
 export class KernelFlows {
-  /** Operations that the kernel refused, by errno name. */
-  readonly refused: Record<string, number> = {};
+  private readonly refusals: Record<string, number> = {};
   private readonly events = new ConntrackEvents();
   private readonly table = new ConntrackTable();
   /** A dump occupies its socket until its end. */
   private readonly dumps = new ConntrackTable();
+  private readonly expectations: KernelExpectations;
   private dump: Iterator<undefined> | null = null;
   private dumped: Replicated[] = [];
   private wishes: Wish[] = [];
   private readonly records: FlowRecord[] = [];
 
   /** @throws OpError, EPERM without CAP_NET_ADMIN */
-  constructor(private readonly field: MarkField) {}
+  constructor(private readonly field: MarkField) {
+    this.expectations = new KernelExpectations(this.table, field);
+  }
 
   /** Times that the kernel left events out. */
   get overruns(): number {
     return this.events.overruns;
   }
 
+  /** Operations that the kernel refused, by errno name. */
+  get refused(): Readonly<Record<string, number>> {
+    const { refused } = this.expectations;
+    return refused === 0 ? this.refusals : { ...this.refusals, [TOO_MANY]: refused };
+  }
+
   /** Flows of the cluster that were born, changed or ended since the last call. */
   readEvents(): KernelEvent[] {
     const found: KernelEvent[] = [];
+    const note = (change: string, record: Replicated | null) => {
+      if (record) found.push({ kind: change === "destroy" ? "gone" : "alive", record });
+    };
     const visitor = {
-      flow: (change: string, record: FlowRecord) => {
-        const flow = flowOf(record, this.field);
-        if (flow) found.push({ kind: change === "destroy" ? "gone" : "alive", record: flow });
+      flow: (change: string, record: FlowRecord) => note(change, flowOf(record, this.field)),
+      expectation: (change: string, record: ExpectationRecord) => {
+        const { expectations } = this;
+        const isGone = change === "destroy";
+        note(change, isGone ? expectations.gone(record) : expectations.alive(record));
       },
-      expectation() {},
     };
     for (let batch = 0; batch < BATCHES_MAX; batch++) {
       if (this.events.receive(visitor, -1, 0) === 0) break;
@@ -69,10 +93,7 @@ export class KernelFlows {
   startDump(): void {
     while (this.dump !== null && this.dump.next().done !== true);
     this.dumped = [];
-    this.dump = this.dumps.dumpSteps((record) => {
-      const flow = flowOf(record, this.field);
-      if (flow) this.dumped.push(flow);
-    });
+    this.dump = this.dumpSteps();
   }
 
   /** Goes on with the dump; its records once it is complete, else null. */
@@ -88,7 +109,7 @@ export class KernelFlows {
 
   /** Notes what is to be done; {@link settle} does it. */
   wish(op: KernelOp, record: Replicated): void {
-    if (record.kind === "flow") this.wishes.push({ op, record });
+    this.wishes.push({ op, record });
   }
 
   /** Carries out what was wished for, in its order, equal operations together. */
@@ -96,10 +117,13 @@ export class KernelFlows {
     const { wishes } = this;
     this.wishes = [];
     for (let first = 0; first < wishes.length; ) {
-      const op = (wishes[first] as Wish).op;
+      const { op, record } = wishes[first] as Wish;
+      const isAlike = (wish: Wish) => wish.op === op && wish.record.kind === record.kind;
       let end = first + 1;
-      while (end < wishes.length && (wishes[end] as Wish).op === op) end++;
-      this.carryOut(op, wishes.slice(first, end));
+      while (end < wishes.length && isAlike(wishes[end] as Wish)) end++;
+      const records = wishes.slice(first, end).map((wish) => wish.record);
+      if (record.kind === "flow") this.onFlows(op, records as Flow[]);
+      else this.onExpectations(op, records as Expectation[]);
       first = end;
     }
   }
@@ -108,26 +132,78 @@ export class KernelFlows {
     for (const each of [this.events, this.table, this.dumps]) each.close();
   }
 
-  private carryOut(op: KernelOp, wishes: readonly Wish[]): void {
-    const records = wishes.map(({ record }, index) => {
+  private *dumpSteps(): Generator<undefined, void> {
+    const keep = (record: Replicated | null) => {
+      if (record) this.dumped.push(record);
+    };
+    yield* this.dumps.dumpSteps((record) => keep(flowOf(record, this.field)));
+    this.expectations.startDump();
+    yield* this.dumps.dumpExpectationSteps((record) => keep(this.expectations.alive(record)));
+    this.expectations.endDump();
+  }
+
+  private onFlows(op: KernelOp, flows: readonly Flow[]): void {
+    const records = flows.map((flow, index) => {
       this.records[index] ??= newFlow();
-      writeRecordOf(record, this.field, this.records[index]);
+      writeRecordOf(flow, this.field, this.records[index]);
       return this.records[index];
     });
     const errnos = this.table[op](records);
-    const existing = records.filter((_, index) => op === "create" && errnos[index] === EEXIST);
-    for (const errno of errnos) this.count(op, errno);
-    if (existing.length === 0) return;
-    // The flow has been here before, as a replica or as one that this node let in itself.
-    for (const errno of this.table.update(existing)) this.count("update", errno);
+    if (op === "create") this.onCreated(records, errnos);
+    else if (op === "update") this.onUpdated(records, errnos);
+    else for (const errno of errnos) this.count(op, errno);
   }
 
-  private count(op: KernelOp, errno: number): void {
+  private onCreated(records: readonly FlowRecord[], errnos: Int32Array): void {
+    const orphans: FlowRecord[] = [];
+    const existing: FlowRecord[] = [];
+    for (const [at, record] of records.entries()) {
+      // The flow has been here before, as a replica or as one that this node let in itself.
+      if (errnos[at] === EEXIST) existing.push(record);
+      else if (errnos[at] === ENOENT && record.master.family !== 0) orphans.push(record);
+      else this.count("create", errnos[at]);
+    }
+    // The master has ended, which the flow that it expected need not care about.
+    for (const orphan of orphans) {
+      clearTuple(orphan.master);
+      orphan.status &= ~IPS.EXPECTED;
+    }
+    if (orphans.length > 0) this.onCreated(orphans, this.table.create(orphans));
+    if (existing.length > 0) this.onUpdated(existing, this.table.update(existing));
+  }
+
+  private onUpdated(records: readonly FlowRecord[], errnos: Int32Array): void {
+    for (const [at, record] of records.entries()) {
+      if (errnos[at] !== EBUSY) {
+        this.count("update", errnos[at]);
+        continue;
+      }
+      // One of both was expected by a master, the other was let in without.
+      record.status ^= IPS.EXPECTED;
+      this.count("update", this.table.update([record])[0]);
+    }
+  }
+
+  /** An expectation that has changed is made anew: few ever do. */
+  private onExpectations(op: KernelOp, expectations: readonly Expectation[]): void {
+    const records = expectations.map((each) => {
+      const record = newExpectation();
+      writeExpectation(each, record);
+      return record;
+    });
+    if (op !== "create") {
+      for (const errno of this.table.deleteExpectations(records)) this.count("delete", errno);
+    }
+    if (op === "delete") return;
+    for (const errno of this.table.createExpectations(records)) this.count("create", errno);
+  }
+
+  private count(op: KernelOp, errno = 0): void {
     const isFine = errno === 0 || (op === "create" && errno === EEXIST);
     // What is to be deleted may have ended by itself: replicas follow their connection to its
-    // close.
-    if (isFine || (op !== "create" && errno === ENOENT)) return;
+    // close. What is to be armed may have been let in without its helper.
+    if (isFine || (op !== "create" && errno === ENOENT) || op === "arm") return;
     const name = answerCode(errno);
-    this.refused[name] = (this.refused[name] ?? 0) + 1;
+    this.refusals[name] = (this.refusals[name] ?? 0) + 1;
   }
 }

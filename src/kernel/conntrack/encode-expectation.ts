@@ -6,7 +6,11 @@ import type { ExpectationRecord } from "./record.js";
 import { writeTuple } from "./tuple.js";
 
 /**
- * Creates an expectation; its master must be in the table and have the helper of that name.
+ * Creates an expectation; its master must be in the table (else ENOENT) and have a helper.
+ *
+ * The kernel takes the time-out from the helper's policy. Kernels before the middle of 2026
+ * give the expected flow the helper that is named here, which is wrong for all that only carries
+ * data, but take a class only together with a name. So a name goes with a class alone.
  * @param flags NLM_F.ACK for an answer also on success
  */
 export function writeCreateExpectation(
@@ -23,7 +27,7 @@ export function writeCreateExpectation(
   if (record.zone !== 0) writer.u16(CTA_EXPECT.ZONE, record.zone);
   writer.u32(CTA_EXPECT.FLAGS, record.flags);
   writer.u32(CTA_EXPECT.CLASS, record.class);
-  if (record.helper !== "") writer.string(CTA_EXPECT.HELP_NAME, record.helper);
+  if (record.class !== 0) writer.string(CTA_EXPECT.HELP_NAME, record.helper);
   if (record.fn !== "") writer.string(CTA_EXPECT.FN, record.fn);
   if (natTuple.family === 0) return;
   writer.nest(CTA_EXPECT.NAT, () => {

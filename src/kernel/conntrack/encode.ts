@@ -104,6 +104,25 @@ export function writeDelete(writer: NetlinkWriter, flow: FlowRecord, flags = 0):
   if (flow.id !== 0) writer.u32(CTA.ID, flow.id);
 }
 
+/**
+ * Makes the helper of a flow look at the next packet of each direction, wherever that is in the
+ * stream. Without, the helper of FTP passes over the first command that follows packets which it
+ * has not seen (nf_ct_ftp_from_nlattr in nf_conntrack_ftp.c). EOPNOTSUPP, EBUSY: the flow was let
+ * in without this helper, which cannot be changed.
+ */
+export function writeArm(writer: NetlinkWriter, flow: FlowRecord, flags = 0): void {
+  writer.begin(CT.NEW, flags, familyHeader(flow.original.family));
+  writeTuple(writer, CTA.TUPLE_ORIG, flow.original);
+  writeZone(writer, flow);
+  writeHelper(writer, flow.helper);
+}
+
+/** Asks for the flow of a tuple of either direction; ENOENT where there is none. */
+export function writeGet(writer: NetlinkWriter, tuple: Tuple, flags = 0): void {
+  writer.begin(CT.GET, flags, familyHeader(tuple.family));
+  writeTuple(writer, CTA.TUPLE_ORIG, tuple);
+}
+
 /** Flows of either family whose mark is `value` under `mask`. */
 export interface MarkFilter {
   readonly value: number;

@@ -3,13 +3,16 @@ import { type Netlink, native } from "../../platform/native.js";
 import { OpError, operation } from "../../platform/op-error.js";
 import { NetlinkWriter, NLM_F } from "../netlink.js";
 import { answerCode } from "../request.js";
+import { type DumpReport, dumpVisitor, SILENT, toEnd } from "./answers.js";
 import {
   type MarkFilter,
   REQUEST_BYTES_MAX,
+  writeArm,
   writeCreate,
   writeDelete,
   writeDump,
   writeFlush,
+  writeGet,
   writeUpdate,
 } from "./encode.js";
 import {
@@ -18,7 +21,7 @@ import {
   writeDumpExpectations,
 } from "./encode-expectation.js";
 import { readDatagram, type Visitor } from "./message.js";
-import type { ExpectationRecord, FlowRecord } from "./record.js";
+import type { ExpectationRecord, FlowRecord, Tuple } from "./record.js";
 
 const NETLINK_NETFILTER = 12;
 /** The kernel puts at most 32 KiB of a dump into one datagram (netlink_dump in af_netlink.c). */
@@ -32,14 +35,6 @@ const BUFFER_BYTES = 1_048_576;
 const ANSWER_MS = 2000;
 /** Of a batch only the last message asks for an answer: the kernel works in order. */
 const LAST = NLM_F.ACK;
-
-/** What a dump was like. */
-export interface DumpReport {
-  records: number;
-  /** The kernel says that the table changed under it: some may be missing. */
-  isInterrupted: boolean;
-  malformed: number;
-}
 
 type Writing<T> = (writer: NetlinkWriter, record: T, flags: number) => void;
 
@@ -80,8 +75,23 @@ export class ConntrackTable {
 
   /** Shows all expectations; see {@link dump}. */
   dumpExpectations(visit: (record: ExpectationRecord) => void): DumpReport {
+    return toEnd(this.dumpExpectationSteps(visit));
+  }
+
+  /** The same in steps; see {@link dumpSteps}. */
+  *dumpExpectationSteps(visit: (record: ExpectationRecord) => void) {
     const write = () => writeDumpExpectations(this.writer);
-    return toEnd(this.steps(write, { expectation: (_, record) => visit(record) }));
+    return yield* this.steps(write, { expectation: (_, record) => visit(record) });
+  }
+
+  /**
+   * Shows the flow of a tuple to `visit`, if there is one.
+   * @throws OpError
+   */
+  find(tuple: Tuple, visit: (flow: FlowRecord) => void): void {
+    this.writer.clear();
+    writeGet(this.writer, tuple, LAST);
+    this.exchange("find a flow", new Int32Array(1), { flow: (_, flow) => visit(flow) });
   }
 
   /** Creates flows. @returns the errno of each, 0 where it was done. @throws OpError */
@@ -97,6 +107,11 @@ export class ConntrackTable {
   /** Deletes flows by original tuple, zone and, where it is not 0, id. @returns errno of each */
   delete(flows: readonly FlowRecord[]): Int32Array {
     return this.batch("delete flows", flows, writeDelete);
+  }
+
+  /** Prepares helpers for streams they have not followed; see `writeArm`. @returns errno of each */
+  arm(flows: readonly FlowRecord[]): Int32Array {
+    return this.batch("prepare helpers", flows, writeArm);
   }
 
   createExpectations(records: readonly ExpectationRecord[]): Int32Array {
@@ -151,13 +166,13 @@ export class ConntrackTable {
   }
 
   /** Sends what the writer holds and collects the answers; sequence numbers count from 1. */
-  private exchange(name: string, errnos: Int32Array): void {
+  private exchange(name: string, errnos: Int32Array, told: Partial<Visitor> = {}): void {
     let isDone = false;
     const answer = (sequence: number, errno: number) => {
       if (sequence <= errnos.length) errnos[sequence - 1] = errno;
       if (sequence === errnos.length) isDone = true;
     };
-    const visitor: Visitor = { ...SILENT, answer };
+    const visitor: Visitor = { ...SILENT, ...told, answer };
     this.send(name);
     this.isStale = true;
     while (!isDone) this.read(name, visitor);
@@ -177,49 +192,5 @@ export class ConntrackTable {
     const length = operation(name, "", () => this.netlink.receive(this.bytes, ANSWER_MS));
     if (length === 0) throw new OpError(name, "ETIMEDOUT", "the kernel did not answer");
     readDatagram(this.bytes, 0, length, visitor);
-  }
-}
-
-const SILENT: Visitor = {
-  flow() {},
-  expectation() {},
-  answer() {},
-  done() {},
-  interrupted() {},
-  malformed() {},
-};
-
-function dumpVisitor(
-  name: string,
-  report: DumpReport,
-  told: Partial<Visitor>,
-  done: () => void,
-): Visitor {
-  return {
-    flow(change, flow) {
-      report.records++;
-      told.flow?.(change, flow);
-    },
-    expectation(change, record) {
-      report.records++;
-      told.expectation?.(change, record);
-    },
-    answer(_, errno) {
-      if (errno !== 0) throw new OpError(name, answerCode(errno), "needs CAP_NET_ADMIN");
-    },
-    interrupted() {
-      report.isInterrupted = true;
-    },
-    malformed() {
-      report.malformed++;
-    },
-    done,
-  };
-}
-
-function toEnd(steps: Generator<undefined, DumpReport>): DumpReport {
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
   }
 }

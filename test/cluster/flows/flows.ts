@@ -27,6 +27,7 @@ export function flow(index: number, bucket: number, own: Partial<Flow> = {}): Fl
     mark: 0,
     master: null,
     shifts: null,
+    vtags: null,
     ...own,
   };
 }

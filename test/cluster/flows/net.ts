@@ -167,6 +167,7 @@ export abstract class FlowNet {
   }
 
   private kernel(box: Box, op: string, record: Replicated): void {
+    if (op === "arm") return; // these kernels have no helpers
     if (op === "delete") this.gone(box, record);
     else if (op === "update" || !box.kernel.has(keyOf(record))) this.alive(box, record);
   }
