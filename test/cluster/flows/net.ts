@@ -32,6 +32,7 @@ export interface Box {
   /** Peers it believes alive, by id, with their incarnation. */
   readonly sees: Map<number, bigint>;
   readonly told: string[];
+  onArm: (record: Replicated) => void;
 }
 
 export abstract class FlowNet {
@@ -167,7 +168,7 @@ export abstract class FlowNet {
   }
 
   private kernel(box: Box, op: string, record: Replicated): void {
-    if (op === "arm") return; // these kernels have no helpers
+    if (op === "arm") return box.onArm(record);
     if (op === "delete") this.gone(box, record);
     else if (op === "update" || !box.kernel.has(keyOf(record))) this.alive(box, record);
   }

@@ -36,6 +36,7 @@ const FULL: Flow = {
   helper: "ftp",
   master: { protocol: 6, src: IPV6(4), dst: IPV6(5), srcPort: 3, dstPort: 4 },
   shifts: [1, 2, 3, 4, 5, 0xffffffff],
+  vtags: [6, 0xfffffffe],
 };
 const EXPECTED: Expectation = {
   kind: "expectation",

@@ -4,13 +4,21 @@ import { describe, expect, test } from "vitest";
 import { decodeFlow } from "../../../src/kernel/conntrack/decode.js";
 import {
   REQUEST_BYTES_MAX,
+  writeArm,
   writeCreate,
   writeDelete,
   writeDump,
   writeFlush,
+  writeGet,
   writeUpdate,
 } from "../../../src/kernel/conntrack/encode.js";
-import { type FlowRecord, newFlow, PRESENT } from "../../../src/kernel/conntrack/record.js";
+import { writeCreateExpectation } from "../../../src/kernel/conntrack/encode-expectation.js";
+import {
+  type FlowRecord,
+  newExpectation,
+  newFlow,
+  PRESENT,
+} from "../../../src/kernel/conntrack/record.js";
 import { inverseOf } from "../../../src/kernel/conntrack/tuple.js";
 import { NetlinkWriter } from "../../../src/kernel/netlink.js";
 
@@ -99,6 +107,34 @@ describe("a request", () => {
     expect(bytesOf((writer) => writeDump(writer, filter)).toString("hex")).toBe(
       hex("24000000 0101 0103 01000000 00000000 00000000 08000800 00050000 08001500 ffff0000"),
     );
+  });
+
+  test("to prepare a helper names the helper and changes nothing else", () => {
+    const bytes = bytesOf((writer) => writeArm(writer, { ...udpFlow(), helper: "sip", zone: 3 }));
+    expect(bytes.toString("hex")).toBe(
+      hex(
+        `5c000000 0001 0100 01000000 00000000 02000000 ${ORIGINAL}` +
+          "06001200 00030000 0c000580 08000100 73697000",
+      ),
+    );
+  });
+
+  test("for one flow", () => {
+    const bytes = bytesOf((writer) => writeGet(writer, udpFlow().original));
+    expect(bytes.toString("hex")).toBe(
+      hex(`48000000 0101 0100 01000000 00000000 02000000 ${ORIGINAL}`),
+    );
+  });
+
+  test("to create an expectation names a helper only beside a class", () => {
+    const { original } = udpFlow();
+    const record = Object.assign(newExpectation(), { helper: "sip", timeoutS: 9 });
+    for (const each of [record.master, record.tuple, record.mask]) Object.assign(each, original);
+    const text = () => bytesOf((writer) => writeCreateExpectation(writer, record)).toString("hex");
+    const name = hex("08000600 73697000");
+    expect(text()).not.toContain(name);
+    record.class = 1;
+    expect(text()).toContain(hex("08000900 00000001") + name);
   });
 
   test("to delete all flows is refused", () => {
