@@ -19,14 +19,23 @@ const TEST_PACKAGES = {
   conntrack: "conntrack",
   "iputils-ping": "ping",
   procps: "sysctl",
+  curl: "curl",
 };
+
+/**
+ * Servers that the tests start themselves. Where an init system runs, installing one would start it
+ * for all the world; there the tests that need it are skipped.
+ */
+const TEST_SERVICES = existsSync("/run/systemd/system") ? {} : { vsftpd: "vsftpd" };
+
+const ALL_PACKAGES = { ...PACKAGES, ...TEST_PACKAGES, ...TEST_SERVICES };
 
 /** Administrators' programs live where an ordinary user's PATH does not look. */
 const SYSTEM_PATH = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"];
 
 /** Names of the packages that are not there. */
 export function missingPackages(withTests) {
-  const wanted = withTests ? { ...PACKAGES, ...TEST_PACKAGES } : PACKAGES;
+  const wanted = withTests ? ALL_PACKAGES : PACKAGES;
   return Object.entries(wanted)
     .filter(([, sign]) => !isPresent(sign))
     .map(([name]) => name);
@@ -53,6 +62,6 @@ export function installPackages(names, log) {
   runLogged("/", "apt-get", ["update", "-q"], log, environment);
   const install = ["install", "-y", "-q", "--no-install-recommends", ...names];
   runLogged("/", "apt-get", install, log, environment);
-  const still = names.filter((name) => !isPresent({ ...PACKAGES, ...TEST_PACKAGES }[name]));
+  const still = names.filter((name) => !isPresent(ALL_PACKAGES[name]));
   if (still.length > 0) throw new Missing(`installed, but not found: ${still.join(" ")}`);
 }

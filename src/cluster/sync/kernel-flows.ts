@@ -10,6 +10,7 @@ import {
   type FlowRecord,
   newExpectation,
   newFlow,
+  PRESENT,
 } from "../../kernel/conntrack/record.js";
 import { ConntrackTable } from "../../kernel/conntrack/table.js";
 import { answerCode } from "../../kernel/request.js";
@@ -28,6 +29,7 @@ const STEPS_MAX = 16;
 const ENOENT = 2;
 const EBUSY = 16;
 const EEXIST = 17;
+const EOPNOTSUPP = 95;
 /** Name under which expectations beyond the bound are counted. */
 const TOO_MANY = "TOOMANY";
 
@@ -155,20 +157,19 @@ export class KernelFlows {
   }
 
   private onCreated(records: readonly FlowRecord[], errnos: Int32Array): void {
-    const orphans: FlowRecord[] = [];
+    const reduced: FlowRecord[] = [];
     const existing: FlowRecord[] = [];
     for (const [at, record] of records.entries()) {
+      const errno = errnos[at];
       // The flow has been here before, as a replica or as one that this node let in itself.
-      if (errnos[at] === EEXIST) existing.push(record);
-      else if (errnos[at] === ENOENT && record.master.family !== 0) orphans.push(record);
-      else this.count("create", errnos[at]);
+      if (errno === EEXIST) existing.push(record);
+      else if (errno === ENOENT && record.master.family !== 0) reduced.push(withoutMaster(record));
+      else {
+        this.count("create", errno);
+        if (errno === EOPNOTSUPP && record.helper !== "") reduced.push(withoutHelper(record));
+      }
     }
-    // The master has ended, which the flow that it expected need not care about.
-    for (const orphan of orphans) {
-      clearTuple(orphan.master);
-      orphan.status &= ~IPS.EXPECTED;
-    }
-    if (orphans.length > 0) this.onCreated(orphans, this.table.create(orphans));
+    if (reduced.length > 0) this.onCreated(reduced, this.table.create(reduced));
     if (existing.length > 0) this.onUpdated(existing, this.table.update(existing));
   }
 
@@ -206,4 +207,18 @@ export class KernelFlows {
     const name = answerCode(errno);
     this.refusals[name] = (this.refusals[name] ?? 0) + 1;
   }
+}
+
+/** The master has ended, which the flow that it expected need not care about. */
+function withoutMaster(record: FlowRecord): FlowRecord {
+  clearTuple(record.master);
+  record.status &= ~IPS.EXPECTED;
+  return record;
+}
+
+/** This kernel does not have the helper: the flow itself can go on. */
+function withoutHelper(record: FlowRecord): FlowRecord {
+  record.helper = "";
+  record.present &= ~PRESENT.HELPER;
+  return record;
 }
