@@ -15,7 +15,15 @@ import {
   TCP,
   takenOver,
 } from "../fixture/cluster.js";
-import { FTP_PORT, FtpSite, LARGE, SMALL, sha256Of, withoutFtp } from "../fixture/ftp.js";
+import {
+  FTP_CLIENT,
+  FTP_PORT,
+  FtpSite,
+  LARGE,
+  SMALL,
+  sha256Of,
+  withoutFtp,
+} from "../fixture/ftp.js";
 import { rootOnly } from "../fixture/netns.js";
 import { flowsAt, REPLICATED_MS } from "../fixture/streams.js";
 
@@ -24,15 +32,26 @@ const DONE = { code: 226, isRight: true };
 const PAUSE_MS = 6000;
 const KINDS = [{ isActive: false }, { isActive: true }];
 
-const MODES = [
-  { mode: "tuple", buckets: 256, hash: { mode: "tuple", seed: LAB_HASH.seed } },
+interface Mode {
+  readonly mode: string;
+  readonly buckets: number;
+  readonly hash: Readonly<Record<string, unknown>>;
+  readonly nat?: readonly object[];
+}
+
+const TUPLE = { mode: "tuple", buckets: 256, hash: { mode: "tuple", seed: LAB_HASH.seed } };
+const SNAT = ["192.168.0.0/24", "2001:db8:a::/64"].map((source) => ({ out: "eth2", source }));
+
+const MODES: readonly Mode[] = [
+  TUPLE,
+  { ...TUPLE, mode: "tuple, translated", nat: SNAT },
   { mode: "source", buckets: 256, hash: { mode: "source", seed: 1 } },
   { mode: "xt-cluster", buckets: 3, hash: { mode: "xt-cluster", seed: 1, totalNodes: 3 } },
 ];
 
-describe.each(MODES)(`hash mode $mode${withoutFtp}`, ({ mode, buckets, hash }) => {
+describe.each(MODES)(`hash mode $mode${withoutFtp}`, ({ buckets, hash, nat }) => {
   (withoutFtp === "" ? rootOnly : describe.skip)("FTP", () => {
-    const overrides = { cluster: { hash, buckets } };
+    const overrides = { cluster: { hash, buckets }, ...(nat && { nat }) };
     let lab: Lab;
     let site: FtpSite;
     let nextPort = 30_000;
@@ -51,8 +70,8 @@ describe.each(MODES)(`hash mode $mode${withoutFtp}`, ({ mode, buckets, hash }) =
     /** A port whose control connection `id` carries, where that depends on the port at all. */
     async function portOf(id: number): Promise<number> {
       const { range } = await lab.status(id);
-      const aim = { protocol: TCP, port: FTP_PORT, first: nextPort };
-      const [port] = mode === "tuple" ? portsInto(range, 1, aim) : [nextPort];
+      const aim = { protocol: TCP, port: FTP_PORT, from: FTP_CLIENT, first: nextPort };
+      const [port] = hash.mode === "tuple" ? portsInto(range, 1, aim) : [nextPort];
       nextPort = port + 40;
       return port;
     }
@@ -85,7 +104,7 @@ describe.each(MODES)(`hash mode $mode${withoutFtp}`, ({ mode, buckets, hash }) =
           expect(found).toHaveLength(1);
           const [control, owner, ...data] = JSON.parse(found[0]);
           expect(data).toEqual([control]);
-          if (mode === "tuple") expect(owner).toBe(id);
+          if (hash.mode === "tuple") expect(owner).toBe(id);
           expect(await session.transfer(0)).toMatchObject(DONE);
         }
       },

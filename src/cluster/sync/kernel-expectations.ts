@@ -1,22 +1,26 @@
 /**
  * The kernel's expectations as records. The kernel does not say which bucket one belongs to: it is
- * the bucket of the master, looked up once and remembered until the expectation goes, since the
- * master may go first.
+ * the bucket of the master, which is looked up, and remembered until the expectation goes, since
+ * the master may go first.
  *
- * The look-up is one request to the kernel per expectation, which a client and a server have had to
+ * The master is told with it as it is now. When a helper rewrites an address in the payload, the
+ * sequence numbers of the master shift, and no event says so (nf_ct_seqadj_set in
+ * nf_conntrack_seqadj.c); but helpers rewrite when they announce. The event of the announcement
+ * may be read before the shift is noted, therefore the master is looked at once more at its end.
+ *
+ * A look-up is one request to the kernel, for something that a client and a server have had to
  * agree on over a connection that is already let in. The number that is remembered is bounded; what
  * is beyond is counted, and stays with this node.
  */
 import type { ExpectationRecord } from "../../kernel/conntrack/record.js";
 import type { ConntrackTable } from "../../kernel/conntrack/table.js";
 import type { MarkField } from "../../state/mark-field.js";
-import type { Expectation } from "../flows/record.js";
+import type { Expectation, Flow } from "../flows/record.js";
 import { keyOf } from "../flows/record-wire.js";
+import type { KernelEvent } from "../flows/sync.js";
 import { EXPECTATIONS_MAX } from "../limits.js";
+import { flowOf } from "./convert.js";
 import { expectationOf } from "./convert-expectation.js";
-
-/** No bucket: the expectation is not the cluster's. */
-const NONE = -1;
 
 interface Known {
   readonly bucket: number;
@@ -36,31 +40,26 @@ export class KernelExpectations {
     private readonly max = EXPECTATIONS_MAX,
   ) {}
 
-  /** An expectation that the kernel has; null if it is not replicated. */
-  alive(record: ExpectationRecord): Expectation | null {
-    const expectation = expectationOf(record, 0);
-    const key = keyOf(expectation);
-    const known = this.known.get(key);
-    if (!known && this.known.size >= this.max) {
-      this.refused += 1;
-      return null;
+  /** What an event tells. */
+  onEvent(change: string, record: ExpectationRecord): KernelEvent[] {
+    const master = this.masterOf(record);
+    const events: KernelEvent[] = master ? [{ kind: "alive", record: master }] : [];
+    if (change === "destroy") {
+      const gone = this.forget(record);
+      if (gone) events.push({ kind: "gone", record: gone });
+    } else {
+      const expectation = this.note(record, master);
+      if (expectation) events.push({ kind: "alive", record: expectation });
     }
-    const bucket = known?.bucket ?? this.bucketOf(record);
-    if (bucket === NONE) return null;
-    this.known.set(key, { bucket, dump: this.dump });
-    return { ...expectation, bucket };
+    return events;
   }
 
-  /** An expectation that the kernel no longer has; null if it was not told of before. */
-  gone(record: ExpectationRecord): Expectation | null {
-    const expectation = expectationOf(record, 0);
-    const key = keyOf(expectation);
-    const known = this.known.get(key);
-    this.known.delete(key);
-    return known === undefined ? null : { ...expectation, bucket: known.bucket };
+  /** An expectation of the table that is being told; null if it is not replicated. */
+  onDumped(record: ExpectationRecord): Expectation | null {
+    return this.note(record, this.masterOf(record));
   }
 
-  /** The kernel's whole table is about to be told, by {@link alive}. */
+  /** The kernel's whole table is about to be told, by {@link onDumped}. */
   startDump(): void {
     this.dump += 1;
   }
@@ -70,11 +69,31 @@ export class KernelExpectations {
     for (const [key, { dump }] of this.known) if (dump < this.dump) this.known.delete(key);
   }
 
-  private bucketOf({ master }: ExpectationRecord): number {
-    let bucket = NONE;
-    this.table.find(master, ({ mark }) => {
-      bucket = this.field.bucketOf(mark);
+  private note(record: ExpectationRecord, master: Flow | null): Expectation | null {
+    if (master === null) return null; // or it is not the cluster's
+    const expectation = expectationOf(record, master.bucket);
+    const key = keyOf(expectation);
+    if (this.known.size >= this.max && !this.known.has(key)) {
+      this.refused += 1;
+      return null;
+    }
+    this.known.set(key, { bucket: master.bucket, dump: this.dump });
+    return expectation;
+  }
+
+  private forget(record: ExpectationRecord): Expectation | null {
+    const expectation = expectationOf(record, 0);
+    const key = keyOf(expectation);
+    const known = this.known.get(key);
+    this.known.delete(key);
+    return known === undefined ? null : { ...expectation, bucket: known.bucket };
+  }
+
+  private masterOf({ master }: ExpectationRecord): Flow | null {
+    let flow: Flow | null = null;
+    this.table.find(master, (record) => {
+      flow = flowOf(record, this.field);
     });
-    return bucket;
+    return flow;
   }
 }

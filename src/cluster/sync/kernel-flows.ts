@@ -69,15 +69,13 @@ export class KernelFlows {
   /** Flows of the cluster that were born, changed or ended since the last call. */
   readEvents(): KernelEvent[] {
     const found: KernelEvent[] = [];
-    const note = (change: string, record: Replicated | null) => {
-      if (record) found.push({ kind: change === "destroy" ? "gone" : "alive", record });
-    };
     const visitor = {
-      flow: (change: string, record: FlowRecord) => note(change, flowOf(record, this.field)),
+      flow: (change: string, record: FlowRecord) => {
+        const flow = flowOf(record, this.field);
+        if (flow) found.push({ kind: change === "destroy" ? "gone" : "alive", record: flow });
+      },
       expectation: (change: string, record: ExpectationRecord) => {
-        const { expectations } = this;
-        const isGone = change === "destroy";
-        note(change, isGone ? expectations.gone(record) : expectations.alive(record));
+        found.push(...this.expectations.onEvent(change, record));
       },
     };
     for (let batch = 0; batch < BATCHES_MAX; batch++) {
@@ -140,7 +138,7 @@ export class KernelFlows {
     };
     yield* this.dumps.dumpSteps((record) => keep(flowOf(record, this.field)));
     this.expectations.startDump();
-    yield* this.dumps.dumpExpectationSteps((record) => keep(this.expectations.alive(record)));
+    yield* this.dumps.dumpExpectationSteps((record) => keep(this.expectations.onDumped(record)));
     this.expectations.endDump();
   }
 

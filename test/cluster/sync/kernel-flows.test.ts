@@ -66,10 +66,11 @@ rootOnly("the kernel's side of replication", () => {
     expect(await events()).toEqual([
       "alive flow 443 bucket 3",
       "alive flow 4242 bucket 3",
+      "alive flow 443 bucket 3",
       "alive expectation 4242 bucket 3",
     ]);
     expect(await wish(["delete", EXPECTED])).toEqual({});
-    expect(await events()).toEqual(["gone expectation 4242 bucket 3"]);
+    expect(await events()).toEqual(["alive flow 443 bucket 3", "gone expectation 4242 bucket 3"]);
     expect(await dump()).toHaveLength(2);
   });
 
@@ -110,6 +111,28 @@ rootOnly("the kernel's side of replication", () => {
     expect(await dump()).toContainEqual(plain({ ...EXPECTED, flags: 1 }));
     expect(await wish(["arm", CONTROL])).toEqual({});
     expect(await dump()).toContainEqual(plain(CONTROL));
+  });
+
+  test("a shift of sequence numbers is there, from the creation on or since a change", async () => {
+    const shifts = [100, 0, 0xffff_ffff, 0, 0, 0];
+    const other = flow(2, BUCKET, { helper: "ftp", status: 6, shifts });
+    await wish(["create", CONTROL], ["create", other]);
+    expect(await wish(["update", { ...CONTROL, shifts }])).toEqual({});
+    const found = (await dump()) as Flow[];
+    expect(found.map((each) => each.shifts)).toEqual([
+      [100, 0, -1, 0, 0, 0],
+      [100, 0, -1, 0, 0, 0],
+    ]);
+  });
+
+  test("no event says that a master's numbers shifted: what it expects brings that along", async () => {
+    const shifts = [100, 0, 0xffff_ffff, 0, 0, 0];
+    await wish(["create", CONTROL], ["update", { ...CONTROL, shifts }]);
+    await events();
+    await wish(["create", EXPECTED]);
+    const { events: told } = await peer.ask({ do: "events" });
+    expect(told[0].record).toMatchObject({ kind: "flow", shifts: [100, 0, -1, 0, 0, 0] });
+    expect(told[1].record).toMatchObject({ kind: "expectation" });
   });
 
   test("an SCTP association has its state and its verification tags", async () => {
