@@ -122,8 +122,8 @@ export const RECREATE_MS = 2000;
 export const RECREATE_EXPECTATION_MS = 200;
 
 /**
- * Expectations of one kernel that are told of, own and replicated. Those beyond stay with their node
- * and are counted (`refused`, as TOOMANY). What peers want here beyond the kernel's own bound
+ * Expectations of one kernel that are told of, own and replicated. Those beyond stay with their
+ * node and are counted (`refused`, as TOOMANY). What peers want here beyond the kernel's own bound
  * (net.netfilter.nf_conntrack_expect_max) it refuses: EMFILE.
  */
 export const EXPECTATIONS_MAX = 4096;

@@ -89,7 +89,7 @@ export class Sections {
     if (isOurs()) yield { op: "digest", bucket, term, digest: this.table.digest(bucket) };
   }
 
-  /** Keys of a bucket; no kernel takes a flow that was expected, or an expectation, before its master. */
+  /** Keys of a bucket, masters first: no kernel takes what they expect before them. */
   private keysOf(bucket: number): string[] {
     const keys = this.table.keysOf(bucket);
     const isFollower = (key: string) => {

@@ -125,7 +125,7 @@ rootOnly("the kernel's side of replication", () => {
     ]);
   });
 
-  test("no event says that a master's numbers shifted: what it expects brings that along", async () => {
+  test("no event tells of a shift: an expectation brings it along", async () => {
     const shifts = [100, 0, 0xffff_ffff, 0, 0, 0];
     await wish(["create", CONTROL], ["update", { ...CONTROL, shifts }]);
     await events();
