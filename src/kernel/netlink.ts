@@ -4,6 +4,7 @@
  */
 const HEADER_BYTES = 16;
 const ATTRIBUTE_BYTES = 4;
+const ERRNO_BYTES = 4;
 const NLA_F_NESTED = 0x8000;
 
 export const NLM_F = {
@@ -139,9 +140,10 @@ export interface Acknowledgement {
 export function acknowledgements(bytes: Buffer, length: number): Acknowledgement[] {
   const found: Acknowledgement[] = [];
   let at = 0;
-  while (at + HEADER_BYTES + 4 <= length) {
+  while (at + HEADER_BYTES + ERRNO_BYTES <= length) {
     const size = bytes.readUInt32LE(at);
-    if (size < HEADER_BYTES) break;
+    // A size near 2^32 would, rounded up, lead nowhere or backwards.
+    if (size < HEADER_BYTES + ERRNO_BYTES || size > length - at) break;
     if (bytes.readUInt16LE(at + 4) === NLMSG.ERROR) {
       const errno = -bytes.readInt32LE(at + HEADER_BYTES) | 0;
       found.push({ errno, sequence: bytes.readUInt32LE(at + 8) });

@@ -70,4 +70,11 @@ describe("acknowledgements", () => {
     bytes.writeUInt32LE(3, 0);
     expect(acknowledgements(bytes, bytes.length)).toEqual([]);
   });
+
+  // Found by fuzzing: rounded up as 32 bits they led back to where they stood, or before the start.
+  test.each([37, 0x7fffffff, 0x80000000, 0xfffffffd, 0xffffffff])("a size of %i ends", (size) => {
+    const bytes = Buffer.concat([ack(0, 3), ack(2, 4)]);
+    bytes.writeUInt32LE(size, 36);
+    expect(acknowledgements(bytes, bytes.length)).toEqual([{ errno: 0, sequence: 3 }]);
+  });
 });
