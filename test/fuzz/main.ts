@@ -62,11 +62,12 @@ function numberOf(text: string | undefined, fallback: number): number {
 /** Fuzzes one target; true when nothing was found. */
 async function fuzz(target: string, options: Options): Promise<boolean> {
   const { seconds, count, seed, threads } = options;
-  const begin = Date.now();
   const share = Math.ceil(count / threads);
   const running = Array.from({ length: threads }, (_, index) => {
     return new FuzzThread(THREAD, { target, seed: (seed + index) >>> 0, count: share });
   });
+  await Promise.all(running.map(({ ready, result }) => Promise.race([ready, result])));
+  const begin = Date.now();
   const stop = () => {
     for (const thread of running) thread.stop();
   };

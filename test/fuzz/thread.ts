@@ -14,10 +14,10 @@ const fuzzer = new Fuzzer(target, seed);
 say({ kind: "ready", input: target.input });
 
 let finding = null;
-while (finding === null && fuzzer.tried < count && Atomics.load(progress, 1) === 0) {
+do {
   finding = await fuzzer.run(Math.min(ROUND, count - fuzzer.tried));
   Atomics.store(progress, 0, fuzzer.tried % 2 ** 31);
-}
+} while (finding === null && fuzzer.tried < count && Atomics.load(progress, 1) === 0);
 const { tried, behaviours, corpusSize } = fuzzer;
 say({ kind: "end", tried, behaviours, corpusSize, finding });
 await target.close?.();

@@ -38,10 +38,13 @@ export interface FuzzResult {
 }
 
 export class FuzzThread {
+  /** It has begun. */
+  readonly ready: Promise<void>;
   /** What came of it; never rejects. */
   readonly result: Promise<FuzzResult>;
   private readonly progress = new Int32Array(new SharedArrayBuffer(8));
   private readonly worker: Worker;
+  private onReady: () => void = () => {};
   private timer: NodeJS.Timeout | undefined;
   private input: Uint8Array | null = null;
   private seenTried = 0;
@@ -55,10 +58,14 @@ export class FuzzThread {
   ) {
     const data: FuzzThreadData = { ...settings, progress: this.progress };
     this.worker = new Worker(script, { workerData: data });
+    this.ready = new Promise((resolve) => {
+      this.onReady = resolve;
+    });
     const ended = new Promise<FuzzResult>((resolve) => {
       this.worker.on("message", (message: FuzzThreadMessage) => {
-        if (message.kind === "ready") this.input = message.input;
-        else resolve(message);
+        if (message.kind === "end") return resolve(message);
+        this.input = message.input;
+        this.onReady();
       });
       this.worker.on("error", (error) => resolve(this.failed(String(error))));
       this.worker.on("exit", (code) => resolve(this.failed(`the thread ended with ${code}`)));
