@@ -73,7 +73,8 @@ Call::Call(napi_env environment, napi_callback_info info) : env(environment) {
 bool Call::Int(size_t index, const char* name, int64_t min, int64_t max, int64_t* out) const {
   double value = 0;
   if (index < count && napi_get_value_double(env, argument[index], &value) == napi_ok &&
-      value >= static_cast<double>(min) && value <= static_cast<double>(max)) {
+      value >= static_cast<double>(min) && value <= static_cast<double>(max) &&
+      value == static_cast<double>(static_cast<int64_t>(value))) {
     *out = static_cast<int64_t>(value);
     return true;
   }
@@ -105,9 +106,11 @@ bool Call::Int32Array(size_t index, const char* name, size_t length_min, Words* 
 
 bool Call::String(size_t index, const char* name, char* out, size_t capacity) const {
   size_t length = 0;
+  // Asked for its length first: what does not fit would be cut between two characters, silently.
   if (index < count &&
-      napi_get_value_string_utf8(env, argument[index], out, capacity, &length) == napi_ok &&
-      length + 1 < capacity) {
+      napi_get_value_string_utf8(env, argument[index], nullptr, 0, &length) == napi_ok &&
+      length < capacity &&
+      napi_get_value_string_utf8(env, argument[index], out, capacity, &length) == napi_ok) {
     return true;
   }
   return RefuseArgument(env, name, "must be a short string");

@@ -13,6 +13,7 @@ namespace shardwall {
 namespace {
 
 struct EventFd {
+  static constexpr napi_type_tag kTag = {0xdef785627e87681f, 0x4efe4d616b88bad5};
   int fd = -1;
   ~EventFd() { Close(); }
   void Close() {

@@ -48,14 +48,18 @@ napi_value Number(napi_env env, double value);
 napi_value Undefined(napi_env env);
 
 // Ties a C++ object to `self`: it is deleted when the JavaScript object is collected or its
-// environment (a worker thread, say) ends, terminated in the middle or not.
+// environment (a worker thread, say) ends, terminated in the middle or not. `T::kTag` is random and
+// names the class, since a getter may be called on an object of any other.
 template <typename T>
 bool Wrap(napi_env env, napi_value self, T* object) {
   napi_status status = napi_wrap(
       env, self, object, [](napi_env, void* data, void*) { delete static_cast<T*>(data); },
       nullptr, nullptr);
-  if (status == napi_ok) return true;
-  delete object;
+  if (status != napi_ok) {
+    delete object;
+  } else if (napi_type_tag_object(env, self, &T::kTag) == napi_ok) {
+    return true;
+  }
   Refuse(env, "cannot construct: call it with new, once");
   return false;
 }
@@ -63,7 +67,9 @@ bool Wrap(napi_env env, napi_value self, T* object) {
 template <typename T>
 T* Unwrap(const Call& call) {
   void* data = nullptr;
-  if (napi_unwrap(call.env, call.self, &data) == napi_ok && data != nullptr) {
+  bool is_ours = false;
+  if (napi_check_object_type_tag(call.env, call.self, &T::kTag, &is_ours) == napi_ok && is_ours &&
+      napi_unwrap(call.env, call.self, &data) == napi_ok && data != nullptr) {
     return static_cast<T*>(data);
   }
   Refuse(call.env, "method called on a wrong receiver");

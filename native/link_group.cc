@@ -16,6 +16,7 @@ namespace shardwall {
 namespace {
 
 struct LinkGroup {
+  static constexpr napi_type_tag kTag = {0x647cb9928de407f7, 0xbdd8c817a5f02573};
   int fd = -1;
   int ifindex = 0;
   ~LinkGroup() { Close(); }

@@ -14,6 +14,7 @@ namespace shardwall {
 namespace {
 
 struct Netlink {
+  static constexpr napi_type_tag kTag = {0x61e1734dca6bbafa, 0xc22a27f24d2c1008};
   int fd = -1;
   ~Netlink() { Close(); }
   void Close() {

@@ -21,6 +21,7 @@ constexpr size_t kBatchMax = 256;
 constexpr size_t kAttributesMax = 256;  // netlink headers and all attributes but the payload
 
 struct Queue {
+  static constexpr napi_type_tag kTag = {0x4f22b7addf610b09, 0x4085a81f6f0677d7};
   int fd = -1;
   uint16_t number = 0;
   double overruns = 0;        // times the socket buffer overflowed

@@ -7,12 +7,20 @@ namespace shardwall {
 
 namespace {
 
-void ReadAttribute(const nlattr* attribute, const uint8_t* slot, size_t value_length,
+// Copied out, since the caller's array need not be aligned.
+template <typename T>
+T Load(const uint8_t* from) {
+  T value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+
+// One attribute, whose value of `value_length` bytes starts `value_at` bytes into the slot.
+void ReadAttribute(uint16_t type, const uint8_t* slot, size_t value_at, size_t value_length,
                    size_t slot_offset, int32_t* out) {
-  const auto* value = reinterpret_cast<const uint8_t*>(attribute) + NLA_HDRLEN;
-  uint32_t word = 0;
-  if (value_length >= 4) memcpy(&word, value, 4);
-  switch (attribute->nla_type & NLA_TYPE_MASK) {
+  const uint8_t* value = slot + value_at;
+  uint32_t word = value_length >= 4 ? Load<uint32_t>(value) : 0;
+  switch (type & NLA_TYPE_MASK) {
     case NFQA_PACKET_HDR:
       if (value_length < 7) return;
       out[0] = static_cast<int32_t>(ntohl(word));
@@ -29,7 +37,7 @@ void ReadAttribute(const nlattr* attribute, const uint8_t* slot, size_t value_le
       out[6] = static_cast<int32_t>(ntohl(word));
       return;
     case NFQA_PAYLOAD:
-      out[4] = static_cast<int32_t>(slot_offset + static_cast<size_t>(value - slot));
+      out[4] = static_cast<int32_t>(slot_offset + value_at);
       out[5] = static_cast<int32_t>(value_length);
       return;
     default:
@@ -50,18 +58,19 @@ Request::Request(uint16_t queue) {
 
 Message Describe(const uint8_t* slot, size_t length, size_t slot_offset, int32_t* out) {
   constexpr size_t kFixed = NLMSG_LENGTH(sizeof(nfgenmsg));
-  const auto* header = reinterpret_cast<const nlmsghdr*>(slot);
   if (length < kFixed) return Message::kMalformed;
-  if (header->nlmsg_type == NLMSG_ERROR) return Message::kRefusal;
-  if (header->nlmsg_type != ((NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_PACKET)) return Message::kOther;
+  auto header = Load<nlmsghdr>(slot);
+  if (header.nlmsg_type == NLMSG_ERROR) return Message::kRefusal;
+  if (header.nlmsg_type != ((NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_PACKET)) return Message::kOther;
   memset(out, 0, kStride * sizeof *out);
   out[7] = -1;
   for (size_t at = kFixed; at + NLA_HDRLEN <= length;) {
-    const auto* attribute = reinterpret_cast<const nlattr*>(slot + at);
-    size_t attribute_length = attribute->nla_len;
+    auto attribute = Load<nlattr>(slot + at);
+    size_t attribute_length = attribute.nla_len;
     if (attribute_length < NLA_HDRLEN) break;
     if (attribute_length > length - at) attribute_length = length - at;
-    ReadAttribute(attribute, slot, attribute_length - NLA_HDRLEN, slot_offset, out);
+    ReadAttribute(attribute.nla_type, slot, at + NLA_HDRLEN, attribute_length - NLA_HDRLEN,
+                  slot_offset, out);
     at += NLA_ALIGN(attribute_length);
   }
   if (out[6] == 0) out[6] = out[5];
