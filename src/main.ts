@@ -71,6 +71,7 @@ function addNodeCommands(root: Command): void {
     .command("keygen")
     .description("make a new cluster secret")
     .option("-o, --output <file>", "write it there, mode 0600, in place of stdout")
+    .option("--rotate <file>", "take this secret file one step further to a new secret")
     .addHelpText("after", example("shardwall keygen -o /etc/shardwall/secret"))
     .action(async (options) => (await import("./cli/keygen.js")).keygen(options));
   root

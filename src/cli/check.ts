@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { type Config, ConfigError, loadConfig } from "../config/config.js";
 import { problemText } from "../config/problem.js";
-import { loadSecret } from "../config/secret.js";
+import { loadSecrets } from "../config/secret.js";
 import { note, print } from "./output.js";
 
 /** Checks `file`; returns the exit code: 0, 2 for bad input, 3 where a file may not be read. */
@@ -24,7 +24,7 @@ function checkSecret(config: Config): void {
   if (secretFile === null) {
     note(`${config.file}: warning: cluster.insecure: anybody on a link can take the cluster over`);
   } else if (existsSync(secretFile)) {
-    loadSecret(secretFile);
+    loadSecrets(secretFile);
   } else {
     note(`${config.file}: note: ${secretFile} is not on this machine; it was not checked`);
   }

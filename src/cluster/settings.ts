@@ -9,6 +9,8 @@ export interface ClusterSettings {
   readonly name: string;
   /** 32 bytes; a cluster that wants no secret takes zeros. */
   readonly secret: Uint8Array;
+  /** Accepted beside `secret` while the nodes exchange it; null at any other time. */
+  readonly otherSecret: Uint8Array | null;
   /** Number of links, 1..LINKS_MAX. */
   readonly links: number;
   readonly buckets: number;
@@ -44,6 +46,7 @@ export function clusterSettings(given: Given & Partial<ClusterSettings>): Cluste
   const heartbeatMs = given.heartbeatMs ?? 50;
   const failureMs = given.failureMs ?? 200;
   const settings: ClusterSettings = {
+    otherSecret: null,
     links: 1,
     heartbeatMs,
     failureMs,

@@ -14,7 +14,7 @@ import { openMetrics } from "../api/metrics.js";
 import type { StatusReport } from "../api/report.js";
 import { type ApiServer, openApi, Refusal } from "../api/server.js";
 import type { ClusterEvent } from "../cluster/output.js";
-import { clusterSecret, seedOf } from "../config/secret.js";
+import { clusterSecrets, type Secrets, secretWarnings, seedOf } from "../config/secret.js";
 import type { Config } from "../config/types.js";
 import { Installation } from "../kernel/install.js";
 import { readSysctl } from "../kernel/sysctl.js";
@@ -112,8 +112,8 @@ export class RunningNode {
 
   private async startAll(): Promise<void> {
     const { config, log } = this;
-    const secret = clusterSecret(config);
-    const seed = seedOf(config, secret);
+    const secrets = clusterSecrets(config);
+    const seed = seedOf(config, secrets);
     this.api = await openApi(config.api.socket, {
       status: () => this.status(),
       events: () => this.events.lines(),
@@ -125,12 +125,12 @@ export class RunningNode {
     this.workers = await PacketWorkers.start({ config, seed, shared, state, log });
     this.hasRules = true;
     this.installation.install();
-    for (const warning of this.installation.warnings) log.warn(warning);
+    for (const text of [...secretWarnings(secrets), ...this.installation.warnings]) log.warn(text);
     this.warnOfForwarding();
     if (config.membership.probes.length > 0) this.startProbe();
     this.unfit = unfitReasons(config);
     this.state.markMainAlive(bootMs());
-    this.control = this.startControl(secret, seed);
+    this.control = this.startControl(secrets, seed);
     this.control.tell({ kind: "fit", reasons: this.unfit });
     const { workers, control, sync } = this;
     const unfit = () => this.unfit;
@@ -144,13 +144,13 @@ export class RunningNode {
   }
 
   /** Control and sync talk to each other without us. */
-  private startControl(secret: Uint8Array, seed: number): Control {
+  private startControl(secrets: Secrets, seed: number): Control {
     const { port1, port2 } = new MessageChannel();
     this.sync = new SyncThreadProxy(syncData(this.config), port2, {
       onEvent: (event) => this.events.note(event),
       onFatal: (message) => this.onFatal(message),
     });
-    return new Control(controlData(this.config, secret, seed, this.shared, port1), {
+    return new Control(controlData(this.config, secrets, seed, this.shared, port1), {
       onEvent: (event) => this.onEvent(event),
       onRulesLost: (message) => this.repair(message),
       onFatal: (message) => this.onFatal(message),

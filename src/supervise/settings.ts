@@ -4,6 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 import { clusterSettings, configDigest } from "../cluster/settings.js";
 import type { SyncThreadData } from "../cluster/sync/thread.js";
 import type { ControlThreadData } from "../cluster/thread.js";
+import type { Secrets } from "../config/secret.js";
 import type { Config, InterfaceConfig } from "../config/types.js";
 import type { InstallSettings } from "../kernel/install.js";
 import type { SharedBuffer } from "../state/layout.js";
@@ -58,7 +59,7 @@ export function installSettings(config: Config, directory: string): InstallSetti
 /** @param seed of the bucket hash */
 export function controlData(
   config: Config,
-  secret: Uint8Array,
+  secrets: Secrets,
   seed: number,
   shared: SharedBuffer,
   sync: MessagePort,
@@ -69,7 +70,8 @@ export function controlData(
     settings: clusterSettings({
       id: config.node,
       name: cluster.name,
-      secret,
+      secret: secrets.current,
+      otherSecret: secrets.other?.secret ?? null,
       links: config.links.length,
       buckets: cluster.buckets,
       heartbeatMs: timing.heartbeatMs,

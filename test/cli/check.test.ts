@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { check } from "../../src/cli/check.js";
 import { keygen } from "../../src/cli/keygen.js";
-import { loadSecret } from "../../src/config/secret.js";
+import { loadSecrets } from "../../src/config/secret.js";
 import { changed, EXAMPLE } from "../config/example.js";
 
 let directory = "";
@@ -86,7 +86,7 @@ describe("keygen", () => {
     keygen({ output: join(directory, "secret") });
     expect(out).toBe("");
     expect(statSync(join(directory, "secret")).mode & 0o777).toBe(0o600);
-    expect(loadSecret(join(directory, "secret"))).toHaveLength(32);
+    expect(loadSecrets(join(directory, "secret"))).toHaveLength(32);
     expect(checkText(EXAMPLE)).toBe(0);
   });
 });

@@ -8,7 +8,8 @@ import { KEYS_PER_SECOND_MAX, LINKS_MAX, SESSIONS_MAX } from "../limits.js";
 import { ReplayWindow } from "./window.js";
 
 export interface Session {
-  readonly key: Uint8Array;
+  /** Keys to try: one for each secret in use, one alone once it has proven right. */
+  keys: readonly Uint8Array[];
   /** One window per link of the sender: links overtake each other. */
   readonly windows: readonly ReplayWindow[];
 }
@@ -19,7 +20,11 @@ export class Sessions {
   private secondStart = Number.NEGATIVE_INFINITY;
   private derived = 0;
 
-  constructor(private readonly derive: (sender: number, incarnation: bigint) => Uint8Array) {}
+  /** @param derive gives `keysEach` keys */
+  constructor(
+    private readonly keysEach: number,
+    private readonly derive: (sender: number, incarnation: bigint) => readonly Uint8Array[],
+  ) {}
 
   /** The session to try, or null when this second's derivations are used up. */
   find(sender: number, incarnation: bigint, now: number): Session | null {
@@ -29,10 +34,10 @@ export class Sessions {
       this.secondStart = now;
       this.derived = 0;
     }
-    if (this.derived >= KEYS_PER_SECOND_MAX) return null;
-    this.derived += 1;
+    if (this.derived + this.keysEach > KEYS_PER_SECOND_MAX) return null;
+    this.derived += this.keysEach;
     const windows = Array.from({ length: LINKS_MAX }, () => new ReplayWindow());
-    return { key: this.derive(sender, incarnation), windows };
+    return { keys: this.derive(sender, incarnation), windows };
   }
 
   /** Keeps a session that has just opened an authentic datagram. */

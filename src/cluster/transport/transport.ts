@@ -22,6 +22,8 @@ export interface TransportSettings {
   readonly id: number;
   readonly name: string;
   readonly secret: Uint8Array;
+  /** What peers may seal with beside it; null: nothing. */
+  readonly otherSecret: Uint8Array | null;
   /** Number of links, 1..LINKS_MAX. */
   readonly links: number;
   readonly datagramBytesMax: number;
@@ -36,7 +38,7 @@ export class Transport {
   private readonly cluster: number;
   private readonly sessions: Sessions;
   private incarnation = 0n;
-  private key = new Uint8Array();
+  private key: Uint8Array = new Uint8Array();
   private counters: number[] = [];
 
   constructor(
@@ -44,13 +46,18 @@ export class Transport {
     private readonly refused: RefusalCounters,
   ) {
     this.cluster = clusterIdOf(settings.name);
-    this.sessions = new Sessions((sender, incarnation) => this.keyOf(sender, incarnation));
+    const { secret, otherSecret } = settings;
+    const secrets = otherSecret === null ? [secret] : [secret, otherSecret];
+    this.sessions = new Sessions(secrets.length, (sender, incarnation) =>
+      secrets.map((each) => deriveKey(each, settings.name, sender, incarnation)),
+    );
   }
 
   /** Begins a new incarnation: a new key, and counters from 0. */
   restart(incarnation: bigint): void {
     this.incarnation = incarnation;
-    this.key = new Uint8Array(this.keyOf(this.settings.id, incarnation));
+    const { secret, name, id } = this.settings;
+    this.key = deriveKey(secret, name, id, incarnation);
     this.counters = new Array(this.settings.links).fill(0);
   }
 
@@ -85,7 +92,7 @@ export class Transport {
   }
 
   private openWith(session: Session, header: Header, bytes: Uint8Array): Opened | null {
-    const body = unseal(session.key, bytes);
+    const body = unsealWith(session, bytes);
     if (!body) return this.refuse("badAuth");
     this.sessions.keep(header.sender, header.incarnation, session);
     if (!session.windows[header.link].accept(header.counter)) return this.refuse("replayed");
@@ -109,8 +116,15 @@ export class Transport {
     this.refused[reason] += 1;
     return null;
   }
+}
 
-  private keyOf(sender: number, incarnation: bigint): Uint8Array {
-    return deriveKey(this.settings.secret, this.settings.name, sender, incarnation);
+/** An incarnation seals with one secret: the key that opened something is the only one from now. */
+function unsealWith(session: Session, bytes: Uint8Array): Uint8Array | null {
+  for (const key of session.keys) {
+    const body = unseal(key, bytes);
+    if (body === null) continue;
+    session.keys = [key];
+    return body;
   }
+  return null;
 }

@@ -9,6 +9,7 @@ const SETTINGS: TransportSettings = {
   id: 1,
   name: "edge",
   secret: new Uint8Array(32).fill(1),
+  otherSecret: null,
   links: 2,
   datagramBytesMax: 1400,
 };
@@ -96,6 +97,70 @@ describe("transport", () => {
     expect(receiver.open(transport({}, 12n).transport.seal(0, BODY), 1000)).not.toBeNull();
   });
 
+  describe("while secrets are exchanged", () => {
+    const [A, B, C] = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
+    const node = (
+      secret: Uint8Array = A as Uint8Array,
+      otherSecret: Uint8Array | null = null,
+      id = 1,
+    ) => transport({ secret, otherSecret, id });
+
+    // As the files of a rotation follow each other: A; A next B; B old A; B.
+    const steps = [
+      [A, null],
+      [A, B],
+      [B, A],
+      [B, null],
+    ] as [Uint8Array, Uint8Array | null][];
+
+    test.each([0, 1, 2])("nodes of steps %i and the next understand each other", (step) => {
+      for (const [from, to] of [
+        [step, step + 1],
+        [step + 1, step],
+        [step, step],
+      ]) {
+        const { transport: sender } = node(...(steps[from as number] as (typeof steps)[number]));
+        const { transport: receiver, refused } = node(
+          ...(steps[to as number] as (typeof steps)[number]),
+          2,
+        );
+        for (let round = 0; round < 3; round++) {
+          expect(receiver.open(sender.seal(0, BODY), 0)).not.toBeNull();
+        }
+        expect(counted(refused)).toEqual({});
+      }
+    });
+
+    test("the first and the last step do not, and a third secret never", () => {
+      const pairs = [
+        [node(A), node(B, null, 2)],
+        [node(C), node(A, B, 2)],
+      ];
+      for (const [from, to] of pairs) {
+        expect(to?.transport.open(from?.transport.seal(0, BODY) as Uint8Array, 0)).toBeNull();
+        expect(counted(to?.refused as Record<Refusal, number>)).toEqual({ badAuth: 1 });
+      }
+    });
+
+    test("an incarnation that sealed with one secret is not believed with the other", () => {
+      const { transport: receiver, refused } = node(A, B, 2);
+      expect(receiver.open(node(A).transport.seal(0, BODY), 0)).not.toBeNull();
+      expect(receiver.open(node(B).transport.seal(1, BODY), 0)).toBeNull();
+      expect(counted(refused)).toEqual({ badAuth: 1 });
+    });
+
+    test("two keys each count twice in the ration of derivations", () => {
+      const { transport: receiver, refused } = node(A, B, 2);
+      const forged = node(C).transport.seal(0, BODY);
+      for (let incarnation = 100; incarnation < 300; incarnation++) {
+        new DataView(forged.buffer).setBigUint64(12, BigInt(incarnation));
+        receiver.open(forged, 0);
+      }
+      const tried = KEYS_PER_SECOND_MAX / 2;
+      expect(counted(refused)).toEqual({ badAuth: tried, rateLimited: 200 - tried });
+    });
+  });
+
   test("a body that does not fit is our own mistake", () => {
     const sender = transport().transport;
     expect(sender.seal(0, new Uint8Array(1400 - 44)).length).toBe(1400);
@@ -118,7 +183,7 @@ describe("keys", () => {
   });
 
   test("only sessions that proved authentic are kept, and not without bound", () => {
-    const sessions = new Sessions(() => new Uint8Array(32));
+    const sessions = new Sessions(1, () => [new Uint8Array(32)]);
     for (let sender = 0; sender < 2 * SESSIONS_MAX; sender++) {
       const session = sessions.find(sender, 1n, sender * 1000);
       expect(sessions.size).toBe(Math.min(sender, SESSIONS_MAX));

@@ -11,12 +11,13 @@ import { Transport } from "../../../src/cluster/transport/transport.js";
 import { behaviour, check, newInput, type Target } from "../target.js";
 
 const NAME = "edge";
-const SECRET = new Uint8Array(32).fill(3);
-const SELF = { id: 9, incarnation: 0x99n };
+const SECRETS = [3, 4].map((byte) => new Uint8Array(32).fill(byte)) as [Uint8Array, Uint8Array];
+const SELF = { id: 9, incarnation: 0x99n, secret: 0 };
 const PEERS = [
-  { id: 1, incarnation: 0x1111111111111111n },
-  { id: 1, incarnation: 0x1111111111111112n },
-  { id: 2, incarnation: 0x2222222222222222n },
+  { id: 1, incarnation: 0x1111111111111111n, secret: 0 },
+  { id: 1, incarnation: 0x1111111111111112n, secret: 0 },
+  // In the middle of an exchange of secrets.
+  { id: 2, incarnation: 0x2222222222222222n, secret: 1 },
 ] as const;
 const LINKS = 4;
 const SEEDS_EACH = 6;
@@ -93,10 +94,14 @@ export class DatagramTarget implements Target {
 interface Sender {
   readonly id: number;
   readonly incarnation: bigint;
+  readonly secret: number;
 }
 
-function newTransport({ id, incarnation }: Sender, refused: Record<Refusal, number>): Transport {
-  const settings = { id, name: NAME, secret: SECRET, links: LINKS };
+function newTransport(sender: Sender, refused: Record<Refusal, number>): Transport {
+  const { id, incarnation } = sender;
+  const [secret, otherSecret] = [SECRETS[sender.secret], SECRETS[1 - sender.secret]];
+  const keys = { secret: secret as Uint8Array, otherSecret: otherSecret as Uint8Array };
+  const settings = { id, name: NAME, ...keys, links: LINKS };
   const transport = new Transport({ ...settings, datagramBytesMax: DATAGRAM_BYTES }, refused);
   transport.restart(incarnation);
   return transport;

@@ -184,7 +184,13 @@ function newNode(id: number): ClusterNode {
 }
 
 function listener(): Transport {
-  const settings = { ...COMMON, id: 3, links: 1, datagramBytesMax: DATAGRAM_BYTES };
+  const settings = {
+    ...COMMON,
+    otherSecret: null,
+    id: 3,
+    links: 1,
+    datagramBytesMax: DATAGRAM_BYTES,
+  };
   return new Transport(settings, newRefusalCounters());
 }
 
