@@ -66,7 +66,7 @@ export class Worker {
     if (batch.count === 0) return;
     const leased = this.isLeased();
     mirror?.begin(bootMs());
-    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.judge(i, leased);
+    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.contain(i, leased);
     // A pause may have come in between: what was accepted under a lease that is over is dropped.
     const stillLeased = this.isLeased();
     for (let i = 0; i < batch.count; i++) this.conclude(i, stillLeased);
@@ -77,6 +77,18 @@ export class Worker {
   private isLeased(): boolean {
     const { words, leaseAt } = this.parts.state;
     return leaseLeft(words, leaseAt, bootMs()) > 0;
+  }
+
+  /**
+   * Every node sees every packet: one that ended the thread here would end it everywhere, again and
+   * again, as long as somebody sends it. So a bug costs the packet that meets it, and is counted.
+   */
+  private contain(i: number, leased: boolean): number {
+    try {
+      return this.judge(i, leased);
+    } catch {
+      return Reason.FAULT;
+    }
   }
 
   /** The reason for packet `i`; leaves the mark that an accepted packet carries on. */

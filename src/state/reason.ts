@@ -32,6 +32,7 @@ export const Reason = {
   FRAGMENT: 9,
   UNSUPPORTED: 10,
   NOT_CLUSTER: 11,
+  FAULT: 12,
 } as const;
 
 /** The table, in the order of {@link Reason}. */
@@ -75,6 +76,11 @@ export const REASONS = [
     name: "not-cluster",
     verdict: "drop",
     text: "was queued although its mark does not say cluster traffic",
+  },
+  {
+    name: "fault",
+    verdict: "drop",
+    text: "judging it failed: a bug of shardwall, contained to this packet",
   },
 ] as const satisfies readonly ReasonRow[];
 

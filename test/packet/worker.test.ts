@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { HashMode } from "../../src/config/types.js";
 import { Batch } from "../../src/packet/batch.js";
 import type { Capture } from "../../src/packet/capture/capture.js";
+import { DST } from "../../src/packet/dissect/packet.js";
 import { BucketHash } from "../../src/packet/flow/bucket.js";
 import { FlowMirror } from "../../src/packet/flow/flow-mirror.js";
 import { TranslatedPorts } from "../../src/packet/flow/translated-ports.js";
@@ -223,6 +224,25 @@ describe("the packet loop", () => {
       expect(bucketIn(capture.settled[0]?.mark ?? 0)).toBe(0);
       expect(counted()).toEqual({ "own-pickup": 1 });
     });
+  });
+
+  test("a packet that trips over a bug is dropped and counted, the others are judged", () => {
+    publishBitmap(state.owned, all);
+    const subject = worker("tuple");
+    const { hash } = (subject as unknown as { parts: { hash: BucketHash } }).parts;
+    const whole = hash.hash.bind(hash);
+    hash.hash = (tuple) => {
+      if (tuple[DST] === 0x0a000107) throw new TypeError("a bug that this packet meets");
+      return whole(tuple);
+    };
+    for (let round = 0; round < 3; round++) {
+      play(packet("syn", CLIENT, SERVER));
+      play(packet("syn", CLIENT, [10, 0, 1, 7]));
+      play(packet("syn", CLIENT, SERVER));
+      subject.breathe();
+    }
+    expect(counted()).toEqual({ "own-new": 6, fault: 3 });
+    expect(capture.settled.map(({ verdict }) => verdict)).toEqual([1, 0, 1, 1, 0, 1, 1, 0, 1]);
   });
 
   test("the verdict sent is the one of the reason", () => {

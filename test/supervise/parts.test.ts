@@ -173,7 +173,8 @@ test("nodes that translate to other ports do not join each other", () => {
     const port = new MessageChannel().port1;
     const config = parseConfig(`${CONFIG_TEXT}\nnat: ${nat}`, "test.yaml");
     const shared = allocateShared(256, 1);
-    const { settings } = controlData(config, new Uint8Array(32), 1, shared, port);
+    const secrets = { current: new Uint8Array(32), other: null, seed: null };
+    const { settings } = controlData(config, secrets, 1, shared, port);
     port.close();
     return settings.configDigest;
   };

@@ -68,7 +68,7 @@ export class Broadcast {
   readonly starts = new Starts();
   buffer: SendBuffer;
   private readonly followers = new Map<number, Follower>();
-  private readonly repairs = new Repairs();
+  readonly repairs = new Repairs();
   private self: Member = { node: 0, incarnation: 0n };
 
   constructor(
@@ -134,7 +134,7 @@ export class Broadcast {
         this.onData(follower, body, now);
         return true;
       case KIND.nak:
-        if (this.isForMe(body, isNak)) this.onNak(follower, body);
+        if (this.isForMe(body, isNak)) this.onNak(follower, body, now);
         return true;
       case KIND.resync:
         if (this.isForMe(body, isResync)) this.onResync(follower, body);
@@ -189,9 +189,9 @@ export class Broadcast {
     this.deliver(follower, now);
   }
 
-  private onNak(follower: Follower, body: Uint8Array): void {
+  private onNak(follower: Follower, body: Uint8Array, now: number): void {
     follower.naksHeard += 1;
-    this.repairs.ask(nakRuns(body));
+    this.repairs.ask(follower.node, nakRuns(body), this.buffer, now);
   }
 
   private onResync(follower: Follower, body: Uint8Array): void {

@@ -46,6 +46,10 @@ export class SendBuffer {
     return behind === 0 || (behind > 0 && this.find(sequence) !== undefined);
   }
 
+  has(sequence: number): boolean {
+    return this.find(sequence) !== undefined;
+  }
+
   /** The frame again, or null when it is forgotten or went out a moment ago. */
   repeat(sequence: number, now: number): Uint8Array | null {
     const body = this.find(sequence);

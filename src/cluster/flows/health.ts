@@ -46,6 +46,7 @@ function countersOf(sync: FlowSync): Record<string, number> {
   const { removed, late, ...applied } = replica.counters;
   return {
     ...broadcast.counters,
+    naksTooSoon: broadcast.repairs.tooSoon,
     ...author.counters,
     ...audit.counters,
     ...sections.counters,

@@ -53,7 +53,7 @@ test("repairs are bounded by the tick, and asked for twice are sent once", () =>
   const buffer = new SendBuffer(0, 512);
   for (let count = 0; count < 512; count++) buffer.push(payload(1), 0);
   const repairs = new Repairs();
-  for (let peer = 0; peer < 5; peer++) repairs.ask([{ first: 0, frames: 60_000 }]);
+  for (let peer = 0; peer < 5; peer++) repairs.ask(peer, [{ first: 0, frames: 60_000 }], buffer, 0);
   expect(repairs.size).toBe(NAK_FRAMES_MAX);
   let sent = 0;
   for (let tick = 1; repairs.size > 0; tick++) {

@@ -23,6 +23,7 @@ import {
 } from "../../../src/packet/dissect/packet.js";
 import { BucketHash } from "../../../src/packet/flow/bucket.js";
 import { FlowMirror } from "../../../src/packet/flow/flow-mirror.js";
+import { TranslatedPorts } from "../../../src/packet/flow/translated-ports.js";
 import { Worker } from "../../../src/packet/worker.js";
 import { bootMs } from "../../../src/platform/clock.js";
 import { DESCRIPTOR } from "../../../src/platform/native.js";
@@ -46,6 +47,10 @@ const UNKNOWN = 0xff;
 const SEED = 0x5eed;
 const MODES: readonly HashMode[] = ["tuple", "source", "xt-cluster"];
 const OPTION = { LEASE: 1, PICKUP: 2, ODD: 4 } as const;
+/** 192.0.2.1 with four ports a bucket. */
+const TRANSLATED = { address: "192.0.2.1", ports: [1024, 1024 + 4 * BUCKETS - 1] } as const;
+const TRANSLATED_WORD = 0xc0000201 | 0;
+const UDP = [17, 136];
 const COUNTED_EACH = 4096;
 const QUOTES = 3;
 const OPENS = 1;
@@ -101,7 +106,9 @@ export class PacketTarget implements Target {
       [false, true].map((pickup) => {
         const flows = hash.symmetric ? null : new FlowMirror(mirror, SEED);
         const mark = new MarkField(MASK);
-        return new Worker({ index: 0, state, capture, batch, hash, mark, pickup, mirror: flows });
+        const translated = new TranslatedPorts([TRANSLATED], BUCKETS);
+        const parts = { index: 0, state, capture, batch, hash, mark, pickup, translated };
+        return new Worker({ ...parts, mirror: flows });
       }),
     );
   }
@@ -162,8 +169,9 @@ export class PacketTarget implements Target {
     if (mark !== UNKNOWN) {
       return this.isOwned(mark - 1, options) ? Reason.OWN_FLOW : Reason.FOREIGN_FLOW;
     }
-    if (mode !== 0 && this.oracle.kind === QUOTES) return Reason.NO_STATE;
-    if (!this.isOwned(this.bucket(mode), options)) return Reason.FOREIGN_NEW;
+    const slice = this.slice();
+    if (slice < 0 && mode !== 0 && this.oracle.kind === QUOTES) return Reason.NO_STATE;
+    if (!this.isOwned(slice < 0 ? this.bucket(mode) : slice, options)) return Reason.FOREIGN_NEW;
     if (this.oracle.kind === OPENS) return Reason.OWN_NEW;
     return (options & OPTION.PICKUP) !== 0 ? Reason.OWN_PICKUP : Reason.NO_STATE;
   }
@@ -172,6 +180,17 @@ export class PacketTarget implements Target {
   private expectedAgain(first: number, mode: number): number {
     const isRemembered = first === Reason.FOREIGN_NEW && mode !== 0 && this.oracle.kind === OPENS;
     return isRemembered ? Reason.FOREIGN_FLOW : first;
+  }
+
+  /** The bucket that a translated port names, or -1: of replies, UDP, and quotes of what left. */
+  private slice(): number {
+    const { kind, protocol, family, view, srcAt, dstAt, srcPort, dstPort } = this.oracle;
+    if (family !== 4 || (kind === OPENS && !UDP.includes(protocol))) return -1;
+    const address = view.getInt32(kind === QUOTES ? srcAt : dstAt);
+    const port = kind === QUOTES ? srcPort : dstPort;
+    const [first, last] = TRANSLATED.ports;
+    if (address !== TRANSLATED_WORD || port < first || port > last) return -1;
+    return (port - first) >>> 2;
   }
 
   /** A mark may name a bucket that there is not: nobody here owns it. */
