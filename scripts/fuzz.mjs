@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz`: compiles sources and fuzzer beside each other and runs the fuzzer. Its threads and
- * processes load files, so what vitest compiles on the fly will not do.
+ * `npm run fuzz`: compiles sources and fuzzer beside each other and runs the fuzzer. Its threads
+ * and processes load files, so what vitest compiles on the fly will not do.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";

@@ -57,7 +57,7 @@ rootOnly("a node with three capabilities and no way to more", () => {
     expect(warned).toEqual([]);
   });
 
-  test("shows its secret to nobody: not as argument, in the environment, in log or status", async () => {
+  test("shows its secret nowhere: arguments, environment, log, status", async () => {
     const { current } = loadSecrets(node.files.secret);
     const shown = JSON.stringify(await node.status()) + node.log.join("\n");
     const places = [proc("cmdline"), proc("environ"), shown];

@@ -235,14 +235,10 @@ describe("the packet loop", () => {
       if (tuple[DST] === 0x0a000107) throw new TypeError("a bug that this packet meets");
       return whole(tuple);
     };
-    for (let round = 0; round < 3; round++) {
-      play(packet("syn", CLIENT, SERVER));
-      play(packet("syn", CLIENT, [10, 0, 1, 7]));
-      play(packet("syn", CLIENT, SERVER));
-      subject.breathe();
-    }
-    expect(counted()).toEqual({ "own-new": 6, fault: 3 });
-    expect(capture.settled.map(({ verdict }) => verdict)).toEqual([1, 0, 1, 1, 0, 1, 1, 0, 1]);
+    for (const last of [2, 7, 2]) play(packet("syn", CLIENT, [10, 0, 1, last]));
+    subject.breathe();
+    expect(counted()).toEqual({ "own-new": 2, fault: 1 });
+    expect(capture.settled.map(({ verdict }) => verdict)).toEqual([1, 0, 1]);
   });
 
   test("the verdict sent is the one of the reason", () => {

@@ -102,7 +102,7 @@ describe("a member gone mad", () => {
     return made;
   }
 
-  test("B6: a storm of NAKs is answered at the rate of one peer, and kept in bounded memory", () => {
+  test("B6: a storm of NAKs is answered at the rate of one peer, in bounded memory", () => {
     const { sync, tick } = withPeer();
     for (let frame = 0; frame < 200; frame++) {
       sync.broadcast.publish(Uint8Array.of(7, 0, 0, 0, 0), 0);

@@ -1,4 +1,4 @@
-/** R1 of the invariants, tried out whole, and what a death may move, for any claim and survivors. */
+/** R1 of the invariants, tried out whole; what a death may move, for any claim and survivors. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
