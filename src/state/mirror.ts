@@ -16,8 +16,8 @@
  *                  version  bucket + 1  seen (ms)  key (see FLOW_KEY)    unused, to 64 bytes
  *
  * A shard is cut in sets of {@link WAYS} entries whose tags share a cache line, so a flow that is
- * not there costs one line and one that is there two. At the bound the entry of the set that was seen
- * longest ago makes room, and `evicted` counts it if it was still in use.
+ * not there costs one line and one that is there two. At the bound the entry of the set that was
+ * seen longest ago makes room, and `evicted` counts it if it was still in use.
  */
 
 /** Words of a flow's key: family and protocol, ports, two addresses of four words. */
