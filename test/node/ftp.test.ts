@@ -95,7 +95,7 @@ describe.each(MODES)(`hash mode $mode${withoutFtp}`, ({ buckets, hash, nat }) =>
     test.each(KINDS)(
       "active $isActive: the data goes where its control connection goes",
       async (kind) => {
-        for (const id of lab.nodes) {
+        for (const id of hash.mode === "tuple" ? lab.nodes : [1]) {
           const localPort = await portOf(id);
           const session = site.session([LARGE.name], { localPort, ...kind });
           await lab.waitFor("first bytes", () => session.arrived(0) > 0);
