@@ -171,6 +171,7 @@ const FLOW: Flow = {
   mark: 0,
   master: null,
   shifts: null,
+  vtags: null,
 };
 const RICH: Flow = {
   ...FLOW,
@@ -181,6 +182,7 @@ const RICH: Flow = {
   mark: 7,
   master: { ...ENDS6, protocol: 6 },
   shifts: [1, 2, 3, 4, 5, 6],
+  vtags: [7, 8],
 };
 const VERSION = { term: 1, writer: PEER.node, sequence: 1 };
 const OPS: readonly Op[] = [
