@@ -7,7 +7,7 @@
  *
  * Rule: copy the graph of objects, keeping prototypes and shared references. Bytes (`Uint8Array`)
  * are never changed once made and are shared, like functions: those of a node read its settings
- * only. `forkedAsStraight` in the tests holds whole paths against runs that were never forked.
+ * only. A test holds whole ways against runs that were never forked.
  */
 
 /** A copy of `root` that shares nothing that changes; what `shared` lists is not copied. */
