@@ -1,11 +1,10 @@
 /** The mirror against two plain maps, for any order of packets, workers and pauses. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { FLOW_KEY, Mirror, mirrorBytes, NOT_MIRRORED } from "../../src/state/mirror.js";
+import { FLOW_KEY, Mirror, mirrorBytes, NOT_MIRRORED, WAYS } from "../../src/state/mirror.js";
 
 const IDLE_MS = 1000;
 const FLOWS = 64;
-const WAYS = 4;
 const SHARDS = 2;
 
 interface Step {

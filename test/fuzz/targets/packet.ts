@@ -31,7 +31,7 @@ import { EXTRA } from "../../../src/state/counters.js";
 import { allocateShared, SharedState } from "../../../src/state/layout.js";
 import { revokeLease, writeLease } from "../../../src/state/lease-word.js";
 import { MarkField } from "../../../src/state/mark-field.js";
-import { Mirror, mirrorBytes } from "../../../src/state/mirror.js";
+import { Mirror, mirrorBytes, WAYS } from "../../../src/state/mirror.js";
 import { REASON_COUNT, Reason } from "../../../src/state/reason.js";
 import { packets } from "../corpus.js";
 import { behaviour, check, type Target } from "../target.js";
@@ -98,9 +98,9 @@ export class PacketTarget implements Target {
     const { batch, capture, state } = this;
     this.input = batch.bytes.subarray(0, PACKET_AT + PACKET_BYTES_MAX);
     this.oracle = new PacketOracle(new DataView(batch.bytes.buffer));
-    const buffer = new SharedArrayBuffer(mirrorBytes(1, 4));
+    const buffer = new SharedArrayBuffer(mirrorBytes(1, WAYS));
     this.mirrorWords = new Int32Array(buffer);
-    const mirror = new Mirror({ buffer, shards: 1, flows: 4, own: 0, idleMs: 60_000 });
+    const mirror = new Mirror({ buffer, shards: 1, flows: WAYS, own: 0, idleMs: 60_000 });
     this.hashes = MODES.map((mode) => new BucketHash({ mode, seed: SEED, buckets: BUCKETS }));
     this.workers = this.hashes.flatMap((hash) =>
       [false, true].map((pickup) => {
