@@ -21,18 +21,32 @@ const PORT_FIRST = 1024;
 const PORT_LAST = 65_535;
 const TCP = 6;
 
-/** At most `count` ports from which a probe of the server falls into `range`. */
-export function portsInto(range: readonly Run[], count: number): number[] {
+/** Connections (IPv4) to the server of a lab whose source port is to be chosen. */
+export interface Aim {
+  /** IANA number. */
+  readonly protocol: number;
+  /** Destination port; null for an ICMP query, whose id stands for both ports. */
+  readonly port: number | null;
+  /** Source address. */
+  readonly from: string;
+  /** Where to begin. */
+  readonly first?: number;
+}
+
+const PROBES: Aim = { protocol: TCP, port: PORTS.probe, from: INSIDE.probe };
+
+/** At most `count` source ports, or ICMP ids, of which `aim` falls into `range`. */
+export function portsInto(range: readonly Run[], count: number, aim = PROBES): number[] {
   const hash = new BucketHash(LAB_HASH);
   const packet = newPacket();
   packet[FAMILY] = 4;
-  packet[PROTOCOL] = TCP;
-  packet[SRC] = addressWord(INSIDE.probe);
+  packet[PROTOCOL] = aim.protocol;
+  packet[SRC] = addressWord(aim.from);
   packet[DST] = addressWord(OUTSIDE.server4);
-  packet[DST_PORT] = PORTS.probe;
   const ports: number[] = [];
-  for (let port = PORT_FIRST; port <= PORT_LAST && ports.length < count; port++) {
+  for (let port = aim.first ?? PORT_FIRST; port <= PORT_LAST && ports.length < count; port++) {
     packet[SRC_PORT] = port;
+    packet[DST_PORT] = aim.port ?? port;
     const bucket = hash.bucketOf(hash.hash(packet));
     if (range.some(([first, last]) => bucket >= first && bucket <= last)) ports.push(port);
   }
