@@ -2,9 +2,10 @@
  * Real programs in the middle of a transfer while the node that carries it dies, hangs, is cut off
  * or leaves: does each end with the right bytes, and how long is the longest pause in them?
  *
- *     npm run outlive -- [--programs a,b] [--fates a,b] [--seconds N] [--failure-ms N] [--json]
+ *     npm run outlive -- [--programs a,b] [--fates a,b] [--every N] [--seconds N]
+ *                        [--failure-ms N] [--json]
  *
- * As root. Fate `none` shows the pauses that a program makes by itself. Exit code 1 where a
+ * As root. With --every 3, each fate meets another third of the programs. Fate `none` shows the pauses that a program makes by itself. Exit code 1 where a
  * transfer did not end as it should; a stall above its target is only told.
  */
 import { parseArgs } from "node:util";
@@ -16,6 +17,7 @@ const { values } = parseArgs({
   options: {
     programs: { type: "string", default: Object.keys(PROGRAMS).join() },
     fates: { type: "string", default: Object.keys(FATES).join() },
+    every: { type: "string", default: "1" },
     seconds: { type: "string", default: "8" },
     "failure-ms": { type: "string", default: "200" },
     json: { type: "boolean", default: false },
@@ -42,6 +44,7 @@ const failureMs = number("failure-ms", 150);
 const plan = {
   programs: chosen(values.programs, PROGRAMS, "program"),
   fates: chosen(values.fates, FATES, "fate"),
+  every: number("every", 1),
   seconds: number("seconds", 3),
   failureMs,
 };
@@ -49,7 +52,7 @@ const plan = {
 /** Rows are programs, columns fates; a stall in milliseconds, or what failed. */
 function print(results) {
   const { programs, fates } = plan;
-  const cell = ({ failure, stallMs }) => (failure ? "FAILED" : String(stallMs));
+  const cell = (result) => (result?.failure ? "FAILED" : String(result?.stallMs ?? "-"));
   const rows = programs.map((program) => [
     program,
     ...fates.map((fate) => cell(results.find((r) => r.program === program && r.fate === fate))),

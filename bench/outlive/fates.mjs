@@ -2,12 +2,15 @@
 import { ask } from "../../dist/cli/client.js";
 import { CABLES } from "../../dist/demo/topology.js";
 
+/** The link to the peers first: a node that loses another one would still tell them so. */
+const LINKS = Object.entries(CABLES).reverse();
+
 const setCables = (lab, victim, state) => {
-  for (const cable of Object.keys(CABLES)) lab.setCable(victim, cable, state);
+  for (const [cable] of LINKS) lab.setCable(victim, cable, state);
 };
 
 const setLinks = (lab, victim, state) => {
-  for (const name of Object.values(CABLES)) {
+  for (const [, name] of LINKS) {
     lab.exec(`node${victim}`, ["ip", "link", "set", name, state]);
   }
 };

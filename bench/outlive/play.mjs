@@ -23,7 +23,7 @@ const FIRST_PORT = 20_000;
 /** Source ports that a program which cannot choose its own is given. */
 const FIRST_RANGED_PORT = 50_000;
 
-export async function play({ programs, fates, seconds, failureMs }, say) {
+export async function play({ programs, fates, every, seconds, failureMs }, say) {
   const lab = Lab.open(NODES);
   const timing = { heartbeatMs: HEARTBEAT_MS, failureMs };
   const startNode = (id) => lab.startNode(id, { timing });
@@ -36,8 +36,9 @@ export async function play({ programs, fates, seconds, failureMs }, say) {
     for (const [index, fate] of fates.entries()) {
       await atRest(lab);
       const victim = lab.nodes[index % NODES];
-      say(`${fate}: node ${victim}, ${programs.length} programs`);
-      results.push(...(await run.fate(fate, victim, programs)));
+      const met = programs.filter((_, at) => (at + index) % every === 0);
+      say(`${fate}: node ${victim}, ${met.join(", ")}`);
+      results.push(...(await run.fate(fate, victim, met)));
       await FATES[fate].heal(lab, victim, startNode);
     }
     return results;
@@ -85,7 +86,7 @@ class Run {
 
   /** Starts a program so that the node with this range carries it. */
   async start(name, range) {
-    const { protocol, port, ports, start } = PROGRAMS[name];
+    const { protocol, port, ports, connections = 1, start } = PROGRAMS[name];
     const first = ports ? this.nextRangedPort : this.nextPort;
     const aim = { protocol, port, from: INSIDE.clients4[0], first };
     const [own] = portsInto(range, 1, aim);
@@ -94,7 +95,7 @@ class Run {
     else this.nextPort = last + 1;
     if (ports) this.limitPorts(own, last);
     const transfer = { name, own, last, ...(await start(this.lab, own, this.plan)) };
-    if (ports) await this.connected(own, last);
+    if (ports) await this.connected(own, last, connections);
     return transfer;
   }
 
@@ -104,12 +105,11 @@ class Run {
   }
 
   /** Until then the client's kernel must not be given other ports. */
-  connected(first, last) {
+  connected(first, last, count) {
     const ports = `( sport >= :${first} and sport <= :${last} )`;
     const argv = ["ss", "-Htn", "state", "established", ports];
     return this.lab.waitFor(`connection from port ${first} on`, () => {
-      const connections = this.lab.exec("client", argv).split("\n").filter(Boolean);
-      return connections.length >= Math.max(1, last - first);
+      return this.lab.exec("client", argv).split("\n").filter(Boolean).length >= count;
     });
   }
 

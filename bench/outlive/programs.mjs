@@ -68,7 +68,7 @@ function filing(lab, argv, { bytes }, sizeOf, file) {
     const isRight = sha256(readFileSync(file)) === sha256(content(bytes));
     return { failure: isRight ? "" : "other bytes" };
   };
-  return { arrivals, finish };
+  return { child, arrivals, finish };
 }
 
 const sizeOf = (file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
@@ -158,12 +158,12 @@ export const PROGRAMS = {
       const { directory } = lab;
       const name = `upload-${port}`;
       const url = `http://${HOST}:${PORT.nginx}/up/${name}`;
-      const pace = ["--limit-rate", String(plan.perSecond)];
-      const argv = ["curl", "-sS", "--local-port", String(port), ...pace];
-      const source = join(directory, "www", "payload");
+      const argv = ["curl", "-sS", "--local-port", String(port), "-T", "-", url];
       const size = () => sizeOfBody(join(directory, "body"));
       const file = join(directory, "www", "up", name);
-      return filing(lab, [...argv, "-T", source, url], plan, size, file);
+      const { child, ...rest } = filing(lab, argv, plan, size, file);
+      void feed(child.stdin, plan);
+      return rest;
     },
   },
   haproxy: {
@@ -174,7 +174,9 @@ export const PROGRAMS = {
   wrk: {
     protocol: TCP,
     port: PORT.nginx,
-    ports: WRK_CONNECTIONS + 1, // One more is opened first, to see whether anybody listens.
+    // One more is opened first, to see whether anybody listens; and the kernel takes an even number.
+    ports: WRK_CONNECTIONS + 2,
+    connections: WRK_CONNECTIONS,
     start(lab, port, { bytes, perSecond }) {
       const script = join(lab.directory, `wrk-${port}.lua`);
       writeFileSync(script, wrkScript);
@@ -221,7 +223,9 @@ export const PROGRAMS = {
       const { directory } = lab;
       const file = join(directory, `scp-${port}`);
       const kilobits = String(Math.round((plan.perSecond * 8) / 1000));
-      const options = ["-P", String(PORT.ssh), "-l", kilobits, ...sshOptions(directory)];
+      // The limit works on whole buffers: small ones, or it would pause for seconds.
+      const pace = ["-l", kilobits, "-X", "buffer=4096", "-X", "nrequests=2"];
+      const options = ["-P", String(PORT.ssh), ...pace, ...sshOptions(directory)];
       const source = `root@${HOST}:${join(directory, "www", "payload")}`;
       const argv = ["scp", "-F", "none", "-q", ...options, source, file];
       return filing(lab, argv, plan, () => sizeOf(file), file);
