@@ -43,6 +43,8 @@ export class ConntrackEvents {
   bufferBytes: number;
   private asked: number;
   private hasLost = false;
+  /** Whether the socket was found empty since events were lost. */
+  private isDrained = true;
   private readonly netlink: Netlink;
   private readonly bytes = Buffer.alloc(SLOTS * SLOT_BYTES);
   private readonly lengths = new Int32Array(SLOTS);
@@ -82,11 +84,16 @@ export class ConntrackEvents {
     return count;
   }
 
-  /** Whether events were lost since the last call: the table must be read again. */
+  /**
+   * Whether events were lost since the last call: the table must be read again. After the error the
+   * kernel goes on to leave events out, and says nothing more of it, until the socket was empty
+   * once (NETLINK_S_CONGESTED in net/netlink/af_netlink.c). What is read of the table before that
+   * would lack them too, so a loss is told only then.
+   */
   takeLoss(): boolean {
-    const { hasLost } = this;
-    this.hasLost = false;
-    return hasLost;
+    const isOver = this.hasLost && this.isDrained;
+    if (isOver) this.hasLost = false;
+    return isOver;
   }
 
   close(): void {
@@ -96,11 +103,14 @@ export class ConntrackEvents {
   private read(wakeFd: number, timeoutMs: number): number {
     const { bytes, lengths } = this;
     try {
-      return this.netlink.receiveMany(bytes, lengths, SLOT_BYTES, wakeFd, timeoutMs);
+      const count = this.netlink.receiveMany(bytes, lengths, SLOT_BYTES, wakeFd, timeoutMs);
+      if (count === 0) this.isDrained = true;
+      return count;
     } catch (error) {
       if (errnoName(error) !== "ENOBUFS") throw error;
       this.overruns++;
       this.hasLost = true;
+      this.isDrained = false;
       this.grow();
       return 0;
     }

@@ -85,4 +85,18 @@ rootOnly("connection tracking events", () => {
     expect(sizes).toEqual([first, 2 * first, 4 * first, 4 * first, 4 * first]);
     expect((await peer.ask({ do: "events" })).lost).toBe(false);
   });
+
+  test("a loss is told once the stream was read to its end: until then more is lost", async () => {
+    await follow(TINY);
+    await peer.ask({ do: "many", count: 2000 });
+    const steps = [await peer.ask({ do: "step" })];
+    expect(steps).toEqual([{ count: 0, lost: false }]);
+    while (!steps.at(-1).lost) steps.push(await peer.ask({ do: "step" }));
+    const [end, ...before] = steps.slice(1).reverse();
+    expect(end).toEqual({ count: 0, lost: true });
+    expect(before.length).toBeGreaterThan(0);
+    for (const step of before) expect(step).toEqual({ count: expect.any(Number), lost: false });
+    for (const { count } of before) expect(count).toBeGreaterThan(0);
+    expect(await peer.ask({ do: "step" })).toEqual({ count: 0, lost: false });
+  });
 });
