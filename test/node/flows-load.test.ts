@@ -1,10 +1,11 @@
 /**
- * Many connections at once: they outlive one node, then a second one, the return of both, a sync
- * link that loses and doubles a fifth of what it is given, and the restart of all nodes.
+ * Many connections at once: they outlive one node, then a second one, the return of both, and the
+ * restart of all nodes.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Lab } from "../../src/demo/lab.js";
-import { CABLES, portOf, SYNC } from "../../src/demo/topology.js";
+import { INSIDE } from "../../src/demo/topology.js";
+import { bootMs } from "../../src/platform/clock.js";
 import { atRest, portsInto, sleep, startNodes, TCP, takenOver } from "../fixture/cluster.js";
 import { rootOnly } from "../fixture/netns.js";
 import {
@@ -18,30 +19,9 @@ import {
   StreamEnd,
 } from "../fixture/streams.js";
 
-const IDLE = 300;
+const IDLE = 10_000;
+const PER_CLIENT = IDLE / INSIDE.clients4.length;
 const FIRST_PORT = 30_000;
-
-/** What each node says, the next one hears twice at times. */
-const DOUBLING = `table netdev doubling {
-${[1, 2, 3].map((id) => doublingChain(portOf("sync", id), portOf("sync", (id % 3) + 1))).join("")}}
-`;
-
-function doublingChain(from: string, to: string): string {
-  return `  chain ${from} {
-    type filter hook ingress device "${from}" priority 0;
-    numgen random mod 5 == 0 dup to "${to}"
-  }
-`;
-}
-
-/** Each node loses a fifth of what it would hear of the others, or no longer does. */
-function lose(lab: Lab, how: "-A" | "-D"): void {
-  const heard = ["-i", CABLES.sync, "-p", "udp", "--dport", String(SYNC.port)];
-  const aFifth = ["-m", "statistic", "--mode", "random", "--probability", "0.2"];
-  for (const id of lab.nodes) {
-    lab.exec(`node${id}`, ["iptables", how, "INPUT", ...heard, ...aFifth, "-j", "DROP"]);
-  }
-}
 
 const portsFrom = (first: number, count: number) =>
   Array.from({ length: count }, (_, index) => first + index);
@@ -55,10 +35,16 @@ rootOnly("many connections", () => {
     startNodes(lab);
     await StreamEnd.serve(lab);
     await atRest(lab);
-    const localPorts = portsFrom(FIRST_PORT, IDLE);
-    idle = new StreamEnd(lab, "client", "idle", { ...ENDS, localPorts });
-    expect(await idle.next()).toEqual({ open: IDLE });
-    await sleep(REPLICATED_MS);
+    const localPorts = portsFrom(FIRST_PORT, PER_CLIENT);
+    const localAddresses = INSIDE.clients4;
+    idle = new StreamEnd(lab, "client", "idle", { ...ENDS, localPorts, localAddresses });
+    const start = bootMs();
+    expect(await idle.next(40_000)).toEqual({ open: IDLE });
+    const openMs = Math.round(bootMs() - start);
+    // So many at once may cost kernel events, and then take as long as the table is read again.
+    await mirrorsAgree(lab);
+    const everywhereMs = Math.round(bootMs() - start);
+    console.info(`${IDLE} connections open after ${openMs} ms, known to all after ${everywhereMs}`);
   });
   afterAll(() => lab?.close());
 
@@ -81,23 +67,13 @@ rootOnly("many connections", () => {
     const counts = lab.nodes.map(() => 0);
     for (const { original, owner } of flows) {
       const port = original.sport ?? 0;
-      if (owner === null || port < FIRST_PORT || port >= FIRST_PORT + IDLE) continue;
+      if (owner === null || port < FIRST_PORT || port >= FIRST_PORT + PER_CLIENT) continue;
       counts[owner - 1] = (counts[owner - 1] as number) + 1;
     }
     return counts;
   }
 
-  /** Of each node: the copies it refused, and how often it asked for what it lacks. */
-  function heard(): Promise<[copies: number, naks: number][]> {
-    const each = lab.nodes.map(async (id): Promise<[number, number]> => {
-      const { transport, sync } = await lab.status(id);
-      const naks = sync?.peers.map(({ naksSent }) => naksSent) ?? [];
-      return [transport.replayed ?? 0, naks.reduce((sum, count) => sum + count, 0)];
-    });
-    return Promise.all(each);
-  }
-
-  test("300 idle ones survive the death of a node, then of a second one", async () => {
+  test(`${IDLE} idle ones survive the death of a node, then of a second one`, async () => {
     await kill(2, [1, 3]);
     await allAnswer("one node dead");
     await kill(3, [1]);
@@ -112,29 +88,6 @@ rootOnly("many connections", () => {
     const counts = await carried();
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(IDLE);
     for (const count of counts) expect(count).toBeGreaterThan(IDLE / 6);
-  });
-
-  test("a sync link that loses a fifth and doubles a fifth: the mirrors converge", async () => {
-    const before = await heard();
-    lab.exec("switch", ["nft", "-f", "-"], DOUBLING);
-    lose(lab, "-A");
-    const born = portsFrom(FIRST_PORT + IDLE, IDLE);
-    const more = new StreamEnd(lab, "client", "idle", { ...ENDS, localPorts: born });
-    expect(await more.next()).toEqual({ open: IDLE });
-    await sleep(REPLICATED_MS);
-    // The link is as bad as before: repair alone has brought what each node lacked.
-    const flows = await mirrorsAgree(lab);
-    expect(flows.length).toBeGreaterThanOrEqual(2 * IDLE);
-    await lab.waitFor("copies and repairs at each node", async () => {
-      const now = await heard();
-      return now.every(([copies, naks], index) => {
-        const [copiesBefore, naksBefore] = before[index] as [number, number];
-        return copies > copiesBefore && naks > naksBefore;
-      });
-    });
-    lose(lab, "-D");
-    lab.exec("switch", ["nft", "delete", "table", "netdev", "doubling"]);
-    await allAnswer("after the loss");
   });
 
   test("a rolling restart under load breaks no long connection", async () => {
@@ -157,6 +110,7 @@ rootOnly("many connections", () => {
     const { done, failures } = await churn.stop();
     console.info(`${done} short connections, failures ${JSON.stringify(failures)}`);
     expect(done).toBeGreaterThan(100);
+    expect(failures).toEqual({});
     await allAnswer("all restarted");
   });
 });
