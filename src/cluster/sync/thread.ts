@@ -3,6 +3,7 @@
  * the control thread, which owns the links. It is apart from control so that a large table or a
  * slow answer of the kernel never delays a heartbeat.
  */
+import { getHeapStatistics } from "node:v8";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { bootMs } from "../../platform/clock.js";
 import { random64 } from "../../platform/random.js";
@@ -48,6 +49,8 @@ export type SyncReply =
   | { readonly kind: "ready"; readonly buckets: Bitmap };
 
 export interface SyncSnapshot extends FlowHealth {
+  /** Memory in use of the thread's JavaScript heap, which holds the table. */
+  readonly heapBytes: number;
   /** Times that the kernel left events out. */
   readonly overruns: number;
   /** Operations that the kernel refused, by errno name. */
@@ -128,7 +131,9 @@ class SyncThread {
 
   private report(): void {
     const { overruns, refused } = this.kernel;
-    const snapshot = { ...this.sync.health(bootMs()), overruns, refused: { ...refused } };
+    const heapBytes = getHeapStatistics().used_heap_size;
+    const health = this.sync.health(bootMs());
+    const snapshot = { ...health, heapBytes, overruns, refused: { ...refused } };
     this.news({ kind: "snapshot", snapshot });
   }
 
