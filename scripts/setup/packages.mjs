@@ -1,5 +1,5 @@
 /** Debian packages, found by the programs and headers they bring: any source of them will do. */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Missing, runLogged } from "./step.mjs";
 
@@ -20,25 +20,49 @@ const TEST_PACKAGES = {
   "iputils-ping": "ping",
   procps: "sysctl",
   curl: "curl",
+  openssl: "openssl",
+  "openssh-client": "scp",
+  socat: "socat",
+  wrk: "wrk",
 };
 
 /**
- * Servers that the tests start themselves. Where an init system runs, installing one would start it
- * for all the world; there the tests that need it are skipped.
+ * Services that the tests start themselves, with configurations of their own. Debian starts a
+ * service when it is installed; see {@link mayInstallServices}.
  */
-const TEST_SERVICES = existsSync("/run/systemd/system") ? {} : { vsftpd: "vsftpd" };
+const TEST_SERVICES = {
+  haproxy: "haproxy",
+  "nginx-light": "nginx",
+  "openssh-server": "sshd",
+  vsftpd: "vsftpd",
+};
 
 const ALL_PACKAGES = { ...PACKAGES, ...TEST_PACKAGES, ...TEST_SERVICES };
+
+/** What shows that an init system runs: systemd, sysvinit, OpenRC. */
+const INITS = ["/run/systemd/system", "/run/initctl", "/run/openrc"];
+
+/** Debian's way to say which services an installation may start: none, if it answers 101. */
+const POLICY = "/usr/sbin/policy-rc.d";
 
 /** Administrators' programs live where an ordinary user's PATH does not look. */
 const SYSTEM_PATH = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"];
 
-/** Names of the packages that are not there. */
+/** Names of the packages that are not there and may be installed. */
 export function missingPackages(withTests) {
-  const wanted = withTests ? ALL_PACKAGES : PACKAGES;
+  const services = mayInstallServices() ? TEST_SERVICES : {};
+  const wanted = withTests ? { ...PACKAGES, ...TEST_PACKAGES, ...services } : PACKAGES;
   return Object.entries(wanted)
     .filter(([, sign]) => !isPresent(sign))
     .map(([name]) => name);
+}
+
+/**
+ * A machine with an init system is somebody's: a service that is installed there is enabled, and
+ * runs from the next start on. In a container that is made to be thrown away nothing does.
+ */
+function mayInstallServices() {
+  return !INITS.some((sign) => existsSync(sign));
 }
 
 function isPresent(sign) {
@@ -61,7 +85,18 @@ export function installPackages(names, log) {
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   runLogged("/", "apt-get", ["update", "-q"], log, environment);
   const install = ["install", "-y", "-q", "--no-install-recommends", ...names];
-  runLogged("/", "apt-get", install, log, environment);
+  startingNothing(() => runLogged("/", "apt-get", install, log, environment));
   const still = names.filter((name) => !isPresent(ALL_PACKAGES[name]));
   if (still.length > 0) throw new Missing(`installed, but not found: ${still.join(" ")}`);
+}
+
+/** Runs `work` under a policy that starts no service; one that is there already stays. */
+function startingNothing(work) {
+  if (existsSync(POLICY)) return work();
+  writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    return work();
+  } finally {
+    rmSync(POLICY, { force: true });
+  }
 }
