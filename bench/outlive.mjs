@@ -3,9 +3,9 @@
  * or leaves: does each end with the right bytes, and how long is the longest pause in them?
  *
  *     npm run outlive -- [--programs a,b] [--fates a,b] [--every N] [--seconds N]
- *                        [--failure-ms N] [--json]
+ *                        [--failure-ms N] [--snat] [--json]
  *
- * As root. With --every 3, each fate meets another third of the programs. Fate `none` shows the pauses that a program makes by itself. Exit code 1 where a
+ * As root. With --snat the nodes translate the client's address. With --every 3, each fate meets another third of the programs. Fate `none` shows the pauses that a program makes by itself. Exit code 1 where a
  * transfer did not end as it should; a stall above its target is only told.
  */
 import { parseArgs } from "node:util";
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     every: { type: "string", default: "1" },
     seconds: { type: "string", default: "8" },
     "failure-ms": { type: "string", default: "200" },
+    snat: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
 });
@@ -47,6 +48,7 @@ const plan = {
   every: number("every", 1),
   seconds: number("seconds", 3),
   failureMs,
+  snat: values.snat,
 };
 
 /** Rows are programs, columns fates; a stall in milliseconds, or what failed. */

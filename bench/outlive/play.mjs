@@ -4,13 +4,15 @@ import { askLines } from "../../dist/cli/client.js";
 import { unrest } from "../../dist/demo/convergence.js";
 import { Lab } from "../../dist/demo/lab.js";
 import { portsInto } from "../../dist/demo/ports.js";
-import { INSIDE } from "../../dist/demo/topology.js";
+import { CABLES, INSIDE } from "../../dist/demo/topology.js";
 import { content } from "./arrivals.mjs";
 import { FATES } from "./fates.mjs";
 import { PROGRAMS } from "./programs.mjs";
 import { startServers } from "./servers.mjs";
 
 const NODES = 3;
+/** Whose addresses are translated where that is asked for. */
+const CLIENTS = "192.168.0.0/24";
 const BYTES_PER_SECOND = 200_000;
 const HEARTBEAT_MS = 50;
 /** Longer than the coalescing window, with the way of the news to the peers. */
@@ -23,10 +25,11 @@ const FIRST_PORT = 20_000;
 /** Source ports that a program which cannot choose its own is given. */
 const FIRST_RANGED_PORT = 50_000;
 
-export async function play({ programs, fates, every, seconds, failureMs }, say) {
+export async function play({ programs, fates, every, seconds, failureMs, snat }, say) {
   const lab = Lab.open(NODES);
   const timing = { heartbeatMs: HEARTBEAT_MS, failureMs };
-  const startNode = (id) => lab.startNode(id, { timing });
+  const nat = snat ? [{ out: CABLES.outside, source: CLIENTS }] : [];
+  const startNode = (id) => lab.startNode(id, { timing, nat });
   try {
     for (const id of lab.nodes) startNode(id);
     const bytes = seconds * BYTES_PER_SECOND;

@@ -54,4 +54,9 @@ rootOnly("real programs", () => {
     check(results);
     expect([...new Set(results.map(({ fate }) => fate))]).toEqual(FATES);
   }, 160_000);
+
+  test("go on through translation of their addresses, too", () => {
+    const fates = ["SIGKILL", "drain"];
+    check(outlive("--snat", "--every", "2", "--seconds", "4", "--fates", fates.join()));
+  }, 160_000);
 });
