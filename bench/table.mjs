@@ -1,11 +1,11 @@
 /**
- * What a full table of flows costs a node: memory, CPU for each flow that is born and ends, and the
- * time until a newcomer has it.
+ * What a full table of flows costs a node: memory, CPU for each flow that is born, and the time
+ * until a newcomer has it.
  *
  *     npm run build && node bench/table.mjs [--flows N] [--per-second N] [--json]
  *
  * As root. Makes the flows in the kernel of a node that owns all buckets, then starts a second node
- * and waits until it has them, then ends them all. CPU times are those of the whole process.
+ * and waits until it has them. CPU times are those of the whole process.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -132,14 +132,10 @@ async function measure(lab) {
   const syncMs = Math.round(bootMs() - start);
   await atRest(lab, lab.nodes);
   const restMs = Math.round(bootMs() - start);
-  const ended = await costs(lab, [OLD, NEW], async () => {
-    for (const id of [OLD, NEW]) lab.exec(`node${id}`, ["conntrack", "-F"]);
-    for (const id of [OLD, NEW]) await knows(lab, id, 0);
-  });
-  return { flows, born, moved, syncMs, restMs, ended };
+  return { flows, born, moved, syncMs, restMs };
 }
 
-function print({ born, moved, ended, syncMs, restMs }) {
+function print({ born, moved, syncMs, restMs }) {
   const mib = (bytes) => `${(bytes / MIB).toFixed(1)} MiB`;
   const each = (bytes) => `${mib(bytes)}, ${Math.round(bytes / flows)} bytes a flow`;
   const cpu = ({ cpuMsPer1000 }) => `${cpuMsPer1000.toFixed(1)} ms of CPU per 1000 flows`;
@@ -158,7 +154,6 @@ function print({ born, moved, ended, syncMs, restMs }) {
     ["  taking them", cpu(newcomer)],
     ["  in sync after", `${syncMs} ms from its start`],
     ["  its share after", `${restMs} ms from its start`],
-    ["end, half of them own", ended.nodes.map(cpu).join(", ")],
   ];
   for (const [name, text] of lines) console.log(`${name.padEnd(24)}${text}`);
 }

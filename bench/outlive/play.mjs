@@ -127,11 +127,30 @@ class Run {
     const { arrivals, finish } = transfer;
     const limit = (this.plan.bytes / this.plan.perSecond) * 1000 + END_MS_MAX;
     const late = sleep(limit, null, { ref: false }).then(() => ({
-      failure: `not over after ${limit} ms, ${arrivals.count} arrived`,
+      failure: `not over after ${limit} ms, ${arrivals.count} arrived${this.evidence(transfer)}`,
     }));
     const end = await Promise.race([finish(), late]);
     transfer.isOver = true;
     return { failure: "", note: "", ...end, stallMs: Math.round(arrivals.stallMs) };
+  }
+
+  /** What both ends and the nodes' kernels have of a transfer that does not come to its end. */
+  evidence({ name, own }) {
+    const { port } = PROGRAMS[name];
+    const look = (role, argv) => {
+      try {
+        return `\n${role}: ${this.lab.exec(role, argv).trim()}`;
+      } catch (error) {
+        return `\n${role}: ${error.message}`;
+      }
+    };
+    const sockets = (end, number) => ["ss", "-Htnoi", `${end} = :${number}`];
+    const entry = ["conntrack", "-L", "--orig-port-src", String(own), "-p", "tcp"];
+    return [
+      look("client", sockets("sport", own)),
+      port === null ? "" : look("server", sockets("sport", port)),
+      ...this.lab.nodes.map((id) => look(`node${id}`, entry)),
+    ].join("");
   }
 
   /** The victim must be the one that carries them, or its fate would show nothing. */
