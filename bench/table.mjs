@@ -25,7 +25,7 @@ const MIB = 1 << 20;
 
 const { values } = parseArgs({
   options: {
-    flows: { type: "string", default: "262144" },
+    flows: { type: "string", default: "260000" },
     "per-second": { type: "string", default: "10000" },
     json: { type: "boolean", default: false },
   },
@@ -122,12 +122,12 @@ async function measure(lab) {
   });
   const start = bootMs();
   lab.startNode(NEW);
-  await lab.waitFor("newcomer", () =>
+  const isThere = () =>
     lab.status(NEW).then(
-      () => true,
+      ({ sync }) => sync !== null,
       () => false,
-    ),
-  );
+    );
+  await lab.waitFor("answer of the newcomer", isThere);
   const moved = await costs(lab, [OLD, NEW], () => knows(lab, NEW, flows));
   const syncMs = Math.round(bootMs() - start);
   await atRest(lab, lab.nodes);

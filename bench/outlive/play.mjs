@@ -145,7 +145,7 @@ class Run {
       }
     };
     const sockets = (end, number) => ["ss", "-Htnoi", `${end} = :${number}`];
-    const entry = ["conntrack", "-L", "--orig-port-src", String(own), "-p", "tcp"];
+    const entry = ["conntrack", "-L", "-p", "tcp", "--sport", String(own)];
     return [
       look("client", sockets("sport", own)),
       port === null ? "" : look("server", sockets("sport", port)),

@@ -246,7 +246,8 @@ export const PROGRAMS = {
         "-key",
         join(lab.directory, "tls.key"),
       ];
-      const listen = ["-quiet", "-accept", String(PORT.tls), "-naccept", "1"];
+      // Without -nbio it may wait for data of the client, and no longer send what it is given.
+      const listen = ["-quiet", "-nbio", "-accept", String(PORT.tls), "-naccept", "1"];
       const server = start(lab, "server", ["openssl", "s_server", ...files, ...listen]);
       server.child.stdout.resume();
       await listening(lab, [PORT.tls]);
