@@ -1,18 +1,19 @@
 /** What becomes of a node in the middle of a transfer, and how it comes back. */
 import { ask } from "../../dist/cli/client.js";
-import { CABLES } from "../../dist/demo/topology.js";
+import { CABLES, portOf } from "../../dist/demo/topology.js";
+import { run } from "./run.mjs";
 
 /** The link to the peers first: a node that loses another one would still tell them so. */
 const LINKS = Object.entries(CABLES).reverse();
 
 const setCables = (lab, victim, state) => {
-  for (const [cable] of LINKS) lab.setCable(victim, cable, state);
+  const set = ([cable]) => run(lab, "switch", ["ip", "link", "set", portOf(cable, victim), state]);
+  return Promise.all(LINKS.map(set));
 };
 
 const setLinks = (lab, victim, state) => {
-  for (const [, name] of LINKS) {
-    lab.exec(`node${victim}`, ["ip", "link", "set", name, state]);
-  }
+  const set = ([, name]) => run(lab, `node${victim}`, ["ip", "link", "set", name, state]);
+  return Promise.all(LINKS.map(set));
 };
 
 async function startAgain(lab, victim, restart) {

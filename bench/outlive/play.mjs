@@ -8,6 +8,7 @@ import { CABLES, INSIDE } from "../../dist/demo/topology.js";
 import { content } from "./arrivals.mjs";
 import { FATES } from "./fates.mjs";
 import { PROGRAMS } from "./programs.mjs";
+import { run } from "./run.mjs";
 import { startServers } from "./servers.mjs";
 
 const NODES = 3;
@@ -35,13 +36,13 @@ export async function play({ programs, fates, every, seconds, failureMs, snat },
     const bytes = seconds * BYTES_PER_SECOND;
     await startServers(lab, content(bytes), BYTES_PER_SECOND);
     const results = [];
-    const run = new Run(lab, { bytes, perSecond: BYTES_PER_SECOND });
+    const round = new Run(lab, { bytes, perSecond: BYTES_PER_SECOND });
     for (const [index, fate] of fates.entries()) {
       await atRest(lab);
       const victim = lab.nodes[index % NODES];
       const met = programs.filter((_, at) => (at + index) % every === 0);
       say(`${fate}: node ${victim}, ${met.join(", ")}`);
-      results.push(...(await run.fate(fate, victim, met)));
+      results.push(...(await round.fate(fate, victim, met)));
       await FATES[fate].heal(lab, victim, startNode);
     }
     return results;
@@ -96,7 +97,7 @@ class Run {
     const last = own + (ports ?? 1) - 1;
     if (ports) this.nextRangedPort = last + 1;
     else this.nextPort = last + 1;
-    if (ports) this.limitPorts(own, last);
+    if (ports) await this.limitPorts(own, last);
     const transfer = { name, own, last, ...(await start(this.lab, own, this.plan)) };
     if (ports) await this.connected(own, last, connections);
     return transfer;
@@ -104,15 +105,15 @@ class Run {
 
   limitPorts(first, last) {
     const argv = ["sysctl", "-qw", `net.ipv4.ip_local_port_range=${first} ${last}`];
-    this.lab.exec("client", argv);
+    return run(this.lab, "client", argv);
   }
 
   /** Until then the client's kernel must not be given other ports. */
   connected(first, last, count) {
     const ports = `( sport >= :${first} and sport <= :${last} )`;
     const argv = ["ss", "-Htn", "state", "established", ports];
-    return this.lab.waitFor(`connection from port ${first} on`, () => {
-      return this.lab.exec("client", argv).split("\n").filter(Boolean).length >= count;
+    return this.lab.waitFor(`connection from port ${first} on`, async () => {
+      return (await run(this.lab, "client", argv)).split("\n").filter(Boolean).length >= count;
     });
   }
 

@@ -30,9 +30,11 @@ function start(lab, role, argv) {
   const said = [];
   child.stderr.setEncoding("utf8").on("data", (text) => said.push(text));
   const end = ending(child);
-  /** "" or how it failed. */
+  const closed = new Promise((resolve) => child.once("close", resolve));
+  /** "" or how it failed; by then all that it wrote is read. */
   const failure = async () => {
     const { code, signal } = await end;
+    await closed;
     return code === 0 ? "" : `${signal ?? `exit ${code}`} ${said.join("").trim()}`;
   };
   return { child, said, failure };

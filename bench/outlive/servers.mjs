@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import { run } from "./run.mjs";
 
 export const PORT = { nginx: 8001, haproxy: 8002, ssh: 8022, tls: 8443, udp: 9001 };
 
@@ -118,9 +119,9 @@ export async function startServers(lab, payload, perSecond) {
 
 /** Waits for TCP services on the server's side. @param isOver throws when that is in vain */
 export async function listening(lab, ports, isOver = () => {}) {
-  await lab.waitFor(`service on ${ports.join(" ")}`, () => {
+  await lab.waitFor(`service on ${ports.join(" ")}`, async () => {
     isOver();
-    const sockets = lab.exec("server", ["ss", "-Hltn"]);
+    const sockets = await run(lab, "server", ["ss", "-Hltn"]);
     return ports.every((port) => sockets.includes(`:${port} `));
   });
 }
