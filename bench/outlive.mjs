@@ -5,7 +5,8 @@
  *     npm run outlive -- [--programs a,b] [--fates a,b] [--every N] [--seconds N]
  *                        [--failure-ms N] [--snat] [--json]
  *
- * As root. With --snat the nodes translate the client's address. With --every 3, each fate meets another third of the programs. Fate `none` shows the pauses that a program makes by itself. Exit code 1 where a
+ * As root. The last row is the longest pause of the measuring process itself: on a busy machine it
+ * explains stalls that all programs but wrk share. With --snat the nodes translate the client's address. With --every 3, each fate meets another third of the programs. Fate `none` shows the pauses that a program makes by itself. Exit code 1 where a
  * transfer did not end as it should; a stall above its target is only told.
  */
 import { parseArgs } from "node:util";
@@ -60,6 +61,8 @@ function print(results) {
     ...fates.map((fate) => cell(results.find((r) => r.program === program && r.fate === fate))),
   ]);
   const all = [["stall, ms", ...fates], ...rows];
+  const blind = fates.map((fate) => String(results.find((r) => r.fate === fate)?.blindMs));
+  all.push(["(this process)", ...blind]);
   const widths = all[0].map((_, column) => Math.max(...all.map((row) => row[column].length)));
   for (const row of all) console.log(row.map((text, at) => text.padEnd(widths[at])).join("  "));
   console.log(`target at most ${failureMs + 200} (failureMs ${failureMs} + 200)`);

@@ -5,7 +5,7 @@ import { unrest } from "../../dist/demo/convergence.js";
 import { Lab } from "../../dist/demo/lab.js";
 import { portsInto } from "../../dist/demo/ports.js";
 import { CABLES, INSIDE } from "../../dist/demo/topology.js";
-import { content } from "./arrivals.mjs";
+import { Arrivals, content } from "./arrivals.mjs";
 import { FATES } from "./fates.mjs";
 import { PROGRAMS } from "./programs.mjs";
 import { run } from "./run.mjs";
@@ -22,6 +22,8 @@ const REST_MS_MAX = 30_000;
 /** Milliseconds beyond its own length in which a transfer must have ended. */
 const END_MS_MAX = 20_000;
 const BEGIN_MS_MAX = 5000;
+/** Where this process gets no time, it sees pauses that nobody else does; so it watches itself. */
+const BLIND_LOOK_MS = 5;
 const FIRST_PORT = 20_000;
 /** Source ports that a program which cannot choose its own is given. */
 const FIRST_RANGED_PORT = 50_000;
@@ -75,6 +77,8 @@ class Run {
   async fate(fate, victim, names) {
     const { lab } = this;
     const { range } = await lab.status(victim);
+    const blind = new Arrivals();
+    const watch = setInterval(() => blind.add(1), BLIND_LOOK_MS);
     const transfers = [];
     for (const name of names) transfers.push(await this.start(name, range));
     for (const each of transfers) each.end = this.ending(each);
@@ -85,7 +89,9 @@ class Run {
     if (early.length > 0) throw new Error(`over before the fate: ${early.join()}`);
     await FATES[fate].strike(lab, victim);
     const ends = await Promise.all(transfers.map(({ end }) => end));
-    return ends.map((end, index) => ({ fate, victim, program: names[index], ...end }));
+    clearInterval(watch);
+    const blindMs = Math.round(blind.stallMs);
+    return ends.map((end, index) => ({ fate, victim, program: names[index], ...end, blindMs }));
   }
 
   /** Starts a program so that the node with this range carries it. */
