@@ -63,10 +63,10 @@ export class Beats {
     if (self.isServing) holding.renew(now);
     else holding.lease.beat(now);
     this.tick += 1;
-    this.out.send(this.heartbeat());
+    this.out.send(this.heartbeat(now));
   }
 
-  private heartbeat(): Uint8Array {
+  private heartbeat(now: number): Uint8Array {
     const { self, view, holding, peers } = this.standing;
     return encodeHeartbeat({
       state: self.state,
@@ -78,7 +78,7 @@ export class Beats {
       sent: this.sent,
       // Claiming less than is owned is safe: nobody relies on a claim that was not made.
       runs: runsOf(holding.keeper.mine, RUNS_MAX),
-      echoes: peers.echoes(),
+      echoes: peers.echoes(now - this.settings.failureMs),
     });
   }
 }

@@ -213,10 +213,11 @@ export class ClusterNode {
   private judgeSilence(now: number): void {
     if (!this.patience.mayJudge(now)) return;
     const sinceMs = now - this.settings.failureMs;
-    const { peers } = this.standing;
+    const { peers, paths } = this.standing;
     peers.forgetCandidates(sinceMs);
     const silent = peers.silentSince(sinceMs);
     if (silent.length > 0) this.standing.bury(silent, "silent", now);
+    paths.watch(peers.all(), this.settings.failureMs, now);
   }
 
   private sendLeave(): void {

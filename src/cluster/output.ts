@@ -30,6 +30,13 @@ export type ClusterEvent =
     }
   | { readonly name: "lapsed" /** Since the last renewal. */; readonly pausedMs: number }
   | { readonly name: "configMismatch"; readonly node: number }
+  /** Nothing of `node` arrives here on the link, or nothing of ours there; or it does again. */
+  | {
+      readonly name: "linkSilent" | "linkBack";
+      readonly node: number;
+      readonly link: number;
+      readonly end: "here" | "there";
+    }
   | { readonly name: "twin"; readonly incarnation: bigint };
 
 /** What broadcast and flow replication are told: they may run in another thread. */

@@ -10,6 +10,8 @@ export interface LinkSnapshot {
   readonly ageMs: number | null;
   readonly received: number;
   readonly address: string;
+  /** Whether the peer hears this node on this link, as it says; null: it has not said yet. */
+  readonly isHeardThere: boolean | null;
 }
 
 export interface PeerSnapshot {
@@ -72,10 +74,11 @@ export function snapshotOf(
 
 function peerSnapshot(peer: Peer, now: number): PeerSnapshot {
   const { node, state, incarnation, epoch, isCompatible } = peer;
-  const links = peer.links.map(({ heardMs, received, address }) => ({
+  const links = peer.links.map(({ heardMs, received, address, isHeardThere }) => ({
     ageMs: heardMs === null ? null : now - heardMs,
     received,
     address,
+    isHeardThere,
   }));
   return { node, state, incarnation, epoch, isCompatible, runs: runsOf(peer.claim), links };
 }

@@ -6,6 +6,7 @@
  */
 import type { Heartbeat } from "./frame/heartbeat.js";
 import type { State } from "./frame/kind.js";
+import { Paths } from "./membership/paths.js";
 import { type Peer, PeerTable } from "./membership/peers.js";
 import { Self, type Surroundings } from "./membership/self.js";
 import { type Member, View } from "./membership/view.js";
@@ -19,6 +20,7 @@ export class Standing {
   readonly peers: PeerTable;
   readonly view = new View();
   readonly holding: Holding;
+  readonly paths: Paths;
   /** Whether the own state changed since the peers were last told. */
   hasNews = false;
   /** Whether `drained` is still owed to whoever asked for the drain. */
@@ -35,6 +37,7 @@ export class Standing {
     this.self = new Self(settings, inputs);
     this.peers = new PeerTable(settings.links, () => emptyBitmap(settings.buckets));
     this.holding = new Holding(settings, inputs, out, now);
+    this.paths = new Paths((event) => out.tell(event));
   }
 
   /** Forgets everybody and begins as a new incarnation; the range must have been given up. */

@@ -14,7 +14,7 @@
  *     46    echoes u16     count of echoes
  *     48    sent   u32     sequence number of the last DATA frame; 0: none yet
  *     52    runs:   first u16, last u16 (both included), ascending, not touching
- *     then  echoes: node u8, incarnation u64, challenge u64
+ *     then  echoes: node u8, links u8, incarnation u64, challenge u64
  */
 import { RUNS_MAX } from "../../config/limits.js";
 import { ECHOES_MAX } from "../limits.js";
@@ -33,14 +33,16 @@ const AT_ECHO_COUNT = 46;
 const AT_SENT = 48;
 const AT_RUNS = 52;
 const RUN_BYTES = 4;
-const ECHO_BYTES = 17;
+const ECHO_BYTES = 18;
 const EXACT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
-/** "I heard this incarnation of this node, and this was its challenge." */
+/** "I hear this incarnation of this node, on these links, and this was its challenge." */
 export interface Echo {
   readonly node: number;
   readonly incarnation: bigint;
   readonly challenge: bigint;
+  /** Bit set of the links on which it is heard now; 0 of a candidate. */
+  readonly links: number;
 }
 
 export interface Heartbeat {
@@ -116,8 +118,9 @@ export function readHeartbeat(bytes: Uint8Array): Heartbeat {
 function readEcho(view: DataView, at: number): Echo {
   return {
     node: view.getUint8(at),
-    incarnation: view.getBigUint64(at + 1),
-    challenge: view.getBigUint64(at + 9),
+    links: view.getUint8(at + 1),
+    incarnation: view.getBigUint64(at + 2),
+    challenge: view.getBigUint64(at + 10),
   };
 }
 
@@ -148,6 +151,7 @@ export function encodeHeartbeat(beat: Heartbeat): Uint8Array {
 
 function writeEcho(view: DataView, at: number, echo: Echo): void {
   view.setUint8(at, echo.node);
-  view.setBigUint64(at + 1, echo.incarnation);
-  view.setBigUint64(at + 9, echo.challenge);
+  view.setUint8(at + 1, echo.links);
+  view.setBigUint64(at + 2, echo.incarnation);
+  view.setBigUint64(at + 10, echo.challenge);
 }

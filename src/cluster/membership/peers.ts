@@ -31,6 +31,8 @@ export interface LinkHealth {
   received: number;
   /** Where it came from, as the socket tells it. */
   address: string;
+  /** Whether the peer hears this node on this link, as it says; null: it has not said yet. */
+  isHeardThere: boolean | null;
 }
 
 export interface Peer extends Member {
@@ -101,14 +103,14 @@ export class PeerTable {
   /** Takes an authentic beat; `fresh` means that the sender is alive and this is news of it. */
   hear(from: Member, beat: Heartbeat, identity: Identity, arrival: Arrival): Hearing {
     const peer = this.find(from);
-    if (peer) return this.hearAgain(peer, beat, arrival);
+    if (peer) return this.hearAgain(peer, beat, identity, arrival);
     this.remember(from, beat.challenge, arrival.now);
     if (!echoes(beat.echoes, identity) || this.peers.has(from.node)) return "unconfirmed";
     if (this.peers.size >= NODES_MAX - 1) return "tooManyNodes";
     this.candidates = this.candidates.filter((other) => !isSame(other, from));
     const added = this.newPeer(from, beat);
     this.peers.set(from.node, added);
-    return this.hearAgain(added, beat, arrival);
+    return this.hearAgain(added, beat, identity, arrival);
   }
 
   /** Keeps a challenge to be echoed. Our own id is welcome: that is how a twin is recognised. */
@@ -116,7 +118,7 @@ export class PeerTable {
     this.candidates = this.candidates.filter((other) => !isSame(other, from));
     if (this.candidates.length >= CANDIDATES_MAX) this.candidates.shift();
     const { node, incarnation } = from;
-    this.candidates.push({ node, incarnation, challenge, heardMs: now });
+    this.candidates.push({ node, incarnation, challenge, links: 0, heardMs: now });
   }
 
   /** Forgets candidates not heard since `sinceMs`. */
@@ -138,12 +140,15 @@ export class PeerTable {
     this.candidates = [];
   }
 
-  /** What this node's heartbeat echoes. */
-  echoes(): Echo[] {
-    return [...this.all(), ...this.candidates];
+  /** What this node's heartbeat echoes. @param sinceMs when a link counts as silent */
+  echoes(sinceMs: number): Echo[] {
+    const peers = this.all().map(({ node, incarnation, challenge, links }) => {
+      return { node, incarnation, challenge, links: heardOn(links, sinceMs) };
+    });
+    return [...peers, ...this.candidates];
   }
 
-  private hearAgain(peer: Peer, beat: Heartbeat, arrival: Arrival): Hearing {
+  private hearAgain(peer: Peer, beat: Heartbeat, self: Identity, arrival: Arrival): Hearing {
     if (beat.tick < peer.tick) return "stale";
     const health = peer.links[arrival.link];
     health.heardMs = arrival.now;
@@ -154,6 +159,7 @@ export class PeerTable {
     peer.tick = beat.tick;
     peer.state = beat.state;
     peer.challenge = beat.challenge;
+    noteHearing(peer.links, beat, self);
     return "fresh";
   }
 
@@ -173,8 +179,26 @@ export class PeerTable {
         heardMs: null,
         received: 0,
         address: "",
+        isHeardThere: null,
       })),
     };
+  }
+}
+
+/** Bit set of the links on which something arrived after `sinceMs`. */
+function heardOn(links: readonly LinkHealth[], sinceMs: number): number {
+  return links.reduce((bits, { heardMs }, link) => {
+    return heardMs !== null && heardMs > sinceMs ? bits | (1 << link) : bits;
+  }, 0);
+}
+
+/** Takes what a peer says of the other direction; no echo of us any more: it hears nothing. */
+function noteHearing(links: readonly LinkHealth[], beat: Heartbeat, self: Identity): void {
+  const mine = beat.echoes.find((echo) => isSame(echo, self));
+  if (mine?.links === 0) return; // as a candidate it says nothing about links
+  for (const [link, health] of links.entries()) {
+    if (mine) health.isHeardThere = (mine.links & (1 << link)) !== 0;
+    else if (health.isHeardThere !== null) health.isHeardThere = false;
   }
 }
 

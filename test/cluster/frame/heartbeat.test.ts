@@ -19,7 +19,7 @@ const BYTES = Uint8Array.from([
   ...[0, 2, 0, 1], // runs, echoes
   ...[0xff, 0, 0, 7], // sent
   ...[0, 0, 0, 7, 0, 9, 0xff, 0xff],
-  ...[5, 0x41, 0, 0, 0, 0, 0, 0, 0x42, 0x51, 0, 0, 0, 0, 0, 0, 0x52],
+  ...[5, 2, 0x41, 0, 0, 0, 0, 0, 0, 0x42, 0x51, 0, 0, 0, 0, 0, 0, 0x52],
 ]);
 const BEAT: Heartbeat = {
   state: "active",
@@ -33,7 +33,7 @@ const BEAT: Heartbeat = {
     [0, 7],
     [9, 65535],
   ],
-  echoes: [{ node: 5, incarnation: 0x4100000000000042n, challenge: 0x5100000000000052n }],
+  echoes: [{ node: 5, incarnation: 0x4100000000000042n, challenge: 0x5100000000000052n, links: 2 }],
 };
 
 describe("heartbeat", () => {
@@ -73,7 +73,7 @@ describe("heartbeat", () => {
     const runs = (count: number) =>
       Array.from({ length: count }, (_, index): Run => [index * 4, index * 4 + 1]);
     const echoes = (count: number) =>
-      Array.from({ length: count }, () => ({ node: 1, incarnation: 1n, challenge: 1n }));
+      Array.from({ length: count }, () => ({ node: 1, incarnation: 1n, challenge: 1n, links: 1 }));
     const largest = encodeHeartbeat({ ...BEAT, runs: runs(RUNS_MAX), echoes: echoes(ECHOES_MAX) });
     expect(isHeartbeat(largest)).toBe(true);
     expect(28 + 16 + largest.length).toBe(DATAGRAM_BYTES_MIN);

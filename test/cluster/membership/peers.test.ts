@@ -5,7 +5,7 @@ import { CANDIDATES_MAX, ECHOES_MAX, NODES_MAX } from "../../../src/cluster/limi
 import { PeerTable } from "../../../src/cluster/membership/peers.js";
 import { emptyBitmap } from "../../../src/cluster/ranges/bitmap.js";
 
-const ME = { node: 1, incarnation: 100n, challenge: 1000n };
+const ME = { node: 1, incarnation: 100n, challenge: 1000n, links: 0 };
 const MY_ECHO: Echo = { ...ME };
 let peers: PeerTable;
 
@@ -38,14 +38,14 @@ describe("freshness", () => {
   test.each(notMine)("%s: a candidate, echoed but not believed", (_name, echoes) => {
     expect(hear(2, 20n, 1, echoes)).toBe("unconfirmed");
     expect(peers.size).toBe(0);
-    expect(peers.echoes()).toMatchObject([{ node: 2, incarnation: 20n, challenge: 27n }]);
+    expect(peers.echoes(0)).toMatchObject([{ node: 2, incarnation: 20n, challenge: 27n }]);
   });
 
   test("my echo makes a candidate a peer, and it stays one without it", () => {
     expect(hear(2, 20n, 1, [])).toBe("unconfirmed");
     expect(hear(2, 20n, 2, [MY_ECHO])).toBe("fresh");
     expect(hear(2, 20n, 3, [])).toBe("fresh");
-    expect(peers.echoes().length).toBe(1);
+    expect(peers.echoes(0).length).toBe(1);
   });
 
   test("a beat counts once; on a second link it only shows that the link works", () => {
@@ -80,15 +80,15 @@ describe("freshness", () => {
 describe("bounds", () => {
   test("candidates: the one heard longest ago makes room", () => {
     for (let node = 2; node < 2 + CANDIDATES_MAX + 3; node++) hear(node, 1n, 1, []);
-    expect(peers.echoes().length).toBe(CANDIDATES_MAX);
-    expect(peers.echoes()[0].node).toBe(5);
+    expect(peers.echoes(0).length).toBe(CANDIDATES_MAX);
+    expect(peers.echoes(0)[0].node).toBe(5);
   });
 
   test("candidates not heard any more are forgotten", () => {
     hear(2, 20n, 1, [], 10);
     hear(3, 30n, 1, [], 20);
     peers.forgetCandidates(10);
-    expect(peers.echoes().map((echo) => echo.node)).toEqual([3]);
+    expect(peers.echoes(0).map((echo) => echo.node)).toEqual([3]);
   });
 
   test("one node more than a cluster may have", () => {
@@ -96,6 +96,6 @@ describe("bounds", () => {
       expect(hear(node, 1n, 1, [MY_ECHO])).toBe("fresh");
     }
     expect(hear(NODES_MAX + 1, 1n, 1, [MY_ECHO])).toBe("tooManyNodes");
-    expect(peers.echoes().length).toBeLessThanOrEqual(ECHOES_MAX);
+    expect(peers.echoes(0).length).toBeLessThanOrEqual(ECHOES_MAX);
   });
 });
