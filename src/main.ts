@@ -120,6 +120,10 @@ function addPlannedCommands(root: Command): void {
     .option("--timeout <seconds>", "give up waiting after this time", seconds, 30)
     .addHelpText("after", example("shardwall join"))
     .action(async (options) => (await import("./cli/join.js")).join(options));
+  clientCommand(root, "resync", "fetch the flows of all peers anew, and wait until they are here")
+    .option("--timeout <seconds>", "give up waiting after this time", seconds, 60)
+    .addHelpText("after", example("shardwall resync --timeout 120"))
+    .action(async (options) => (await import("./cli/resync.js")).resync(options));
 }
 
 /** The exit code of whatever ended a command, its message told on stderr. */

@@ -1,4 +1,5 @@
 /** The JSON of one flow: a line of what `GET /v1/flows` answers. */
+import type { FlowDescription } from "../cluster/flows/description.js";
 import { communityId } from "../kernel/conntrack/community-id.js";
 import { IPS, PROTOCOL, SCTP_STATES, TCP_STATES } from "../kernel/conntrack/constants.js";
 import type { FlowRecord, Tuple } from "../kernel/conntrack/record.js";
@@ -37,6 +38,8 @@ export interface FlowReport {
   /** Node that owns the bucket, as far as this node knows; null: nobody. */
   readonly owner: number | null;
   readonly communityId: string;
+  /** What replication knows of it; null: nothing, such as of a flow that the filters leave out. */
+  readonly replication: FlowDescription | null;
 }
 
 const NAMES: ReadonlyMap<number, string> = new Map([
@@ -74,7 +77,16 @@ export function flowReport(
     bucket,
     owner,
     communityId: communityId(original),
+    replication: null,
   };
+}
+
+/** The same with what replication knows. */
+export function withReplication(
+  report: FlowReport,
+  replication: FlowDescription | null,
+): FlowReport {
+  return { ...report, replication };
 }
 
 function stateOf({ original, state }: FlowRecord): string | null {

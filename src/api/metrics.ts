@@ -2,11 +2,13 @@
  * Prometheus metrics, made from a `StatusReport` at each scrape. Labels come from bounded sets only
  * (reasons, states, node ids, links), and none holds an address.
  */
-import { Counter, Gauge, Registry } from "prom-client";
+import { Registry } from "prom-client";
 import type { Endpoint } from "../config/address.js";
 import { METRICS_BYTES_MAX } from "../config/limits.js";
 import { type Answer, boundedServer, closed, json, listening } from "./http.js";
 import type { NodeState, StatusReport } from "./report.js";
+import { counter, gauge, type Sample } from "./samples.js";
+import { addSync } from "./sync-metrics.js";
 
 const STATES: readonly NodeState[] = ["joining", "syncing", "active", "draining", "dead"];
 
@@ -17,22 +19,8 @@ export async function metricsText(status: StatusReport): Promise<string> {
   addNode(registry, status);
   addPackets(registry, status);
   addPeers(registry, status);
+  if (status.sync !== null) addSync(registry, status.sync);
   return registry.metrics();
-}
-
-type Labels = Readonly<Record<string, string | number>>;
-type Sample = readonly [value: number, labels?: Labels];
-
-function gauge(registry: Registry, name: string, help: string, samples: readonly Sample[]): void {
-  const labelNames = Object.keys(samples[0]?.[1] ?? {});
-  const metric = new Gauge({ name, help, labelNames, registers: [registry] });
-  for (const [value, labels] of samples) metric.set({ ...labels }, value);
-}
-
-function counter(registry: Registry, name: string, help: string, samples: readonly Sample[]): void {
-  const labelNames = Object.keys(samples[0]?.[1] ?? {});
-  const metric = new Counter({ name, help, labelNames, registers: [registry] });
-  for (const [value, labels] of samples) metric.inc({ ...labels }, value);
 }
 
 function addNode(registry: Registry, status: StatusReport): void {

@@ -17,6 +17,8 @@ export interface LinkReport {
   readonly ageMs: number | null;
   /** Datagrams accepted from this peer on this link. */
   readonly received: number;
+  /** Whether the peer hears this node on this link, as it says; null: it has not said yet. */
+  readonly heardThere: boolean | null;
 }
 
 export interface PeerReport {
@@ -110,6 +112,8 @@ export interface NodeReport {
   readonly incarnation: string;
   readonly epoch: number;
   readonly ownedBuckets: number;
+  /** How its flows stand: `ok`, or what is wrong with them, for people. */
+  readonly flows: string;
   /** Empty for the node that answers. */
   readonly links: readonly LinkReport[];
   /** Null for the node that answers. */
@@ -135,14 +139,35 @@ export function bucketsIn(range: readonly Run[]): number {
 export function nodesOf(status: StatusReport): NodeReport[] {
   const { node, state, incarnation, epoch, range } = status;
   const self = { node, state, incarnation, epoch, range, links: [], address: null };
+  const { sync } = status;
   return [self, ...status.peers]
     .map(({ range: owned, ...each }) => ({
       ...each,
       self: each.node === node,
       inView: status.view.includes(each.node),
       ownedBuckets: bucketsIn(owned),
+      flows: sync === null ? "unknown" : flowsOf(sync, each.node, node),
     }))
     .sort((a, b) => a.node - b.node);
+}
+
+/** How the flows of one node stand, in words. */
+function flowsOf(sync: SyncReport, node: number, self: number): string {
+  if (node === self) return conditionText(sync.degraded);
+  const peer = sync.peers.find((each) => each.node === node);
+  if (peer === undefined) return "unknown";
+  const { isComplete, isStalled, progress, lag, there, degraded } = peer;
+  if (degraded !== null) return conditionText(degraded);
+  if (isStalled) return "its table does not move on";
+  if (!isComplete) return `${Math.floor(progress * 100)} % of its table is here`;
+  if (lag > 0) return `${lag} frames behind it`;
+  if (there === null) return "it does not hear us";
+  if (!there.isComplete) return "our table is not there yet";
+  return there.lag > 0 ? `it is ${there.lag} frames behind` : "ok";
+}
+
+function conditionText(degraded: SyncReport["degraded"]): string {
+  return degraded === null ? "ok" : `degraded: ${degraded.why}, ${Math.round(degraded.forMs)} ms`;
 }
 
 /** Who claims what, as far as this node knows; the dead claim nothing. */

@@ -33,6 +33,8 @@ export interface ApiHandlers {
   drain(): Promise<void>;
   /** Resolves once the node has begun to join. Rejects with `Refusal` where it cannot. */
   join(): Promise<void>;
+  /** Resolves once the node has begun to resync, and its status says so. */
+  resync(): Promise<void>;
 }
 
 export interface ApiServer {
@@ -126,6 +128,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/v1/flows": { method: "GET", answer: (handlers) => jsonLines(handlers.flows()) },
   "/v1/drain": { method: "POST", answer: (handlers) => begun(handlers.drain()) },
   "/v1/join": { method: "POST", answer: (handlers) => begun(handlers.join()) },
+  "/v1/resync": { method: "POST", answer: (handlers) => begun(handlers.resync()) },
 };
 
 async function begun(verb: Promise<void>): Promise<Answer> {

@@ -38,9 +38,19 @@ export function flowText(flow: FlowReport): string {
     flow.helper === null ? "" : `helper=${flow.helper}`,
     `bucket=${flow.bucket ?? "unknown"}`,
     `owner=${flow.owner ?? "none"}`,
+    ...replicationWords(flow),
     `community-id=${flow.communityId}`,
   ];
   return words.filter((word) => word !== "").join(" ");
+}
+
+/** Age in seconds, and which peers have the flow; of a replica, that it is one. */
+function replicationWords({ replication }: FlowReport): string[] {
+  if (replication === null) return ["peers=none"];
+  const { ageMs, role, peers } = replication;
+  const age = `age=${Math.floor(ageMs / 1000)}`;
+  if (role === "replica") return [age, "[REPLICA]"];
+  return [age, `peers=${peers.join(",") || "none"}`];
 }
 
 function tupleText({ src, dst, ...keys }: TupleReport): string {

@@ -2,7 +2,7 @@
 import type { NodeReport } from "../api/report.js";
 import { ask, type ClientOptions } from "./client.js";
 import { print, table } from "./output.js";
-import { ageText } from "./status.js";
+import { linkText } from "./status.js";
 
 export async function nodes(options: ClientOptions): Promise<void> {
   const report = await ask<NodeReport[]>(options.socket, "GET", "/v1/nodes");
@@ -19,7 +19,8 @@ export function nodesText(report: readonly NodeReport[]): string {
     each.ownedBuckets,
     each.epoch,
     each.incarnation,
-    each.links.map(({ interface: name, ageMs }) => `${name}:${ageText(ageMs)}`).join(" ") || "-",
+    each.flows,
+    each.links.map(linkText).join(" ") || "-",
   ]);
   const head = [
     "NODE",
@@ -29,6 +30,7 @@ export function nodesText(report: readonly NodeReport[]): string {
     "BUCKETS",
     "EPOCH",
     "INCARNATION",
+    "FLOWS",
     "LAST HEARTBEAT",
   ];
   return table(head, rows);

@@ -1,7 +1,8 @@
 /** `shardwall status`: what this node is, owns and does. */
-import type { PeerReport, StatusReport, SyncReport } from "../api/report.js";
+import type { LinkReport, PeerReport, StatusReport } from "../api/report.js";
 import { ask, type ClientOptions } from "./client.js";
 import { durationText, fields, print, rangeText, shareText, table } from "./output.js";
+import { syncText } from "./sync-text.js";
 
 export async function status(options: ClientOptions): Promise<void> {
   const report = await ask<StatusReport>(options.socket, "GET", "/v1/status");
@@ -74,46 +75,16 @@ function peerText(peers: readonly PeerReport[]): string {
     peer.node,
     peer.state,
     rangeText(peer.range),
-    peer.links.map(({ interface: name, ageMs }) => `${name}:${ageText(ageMs)}`).join(" "),
+    peer.links.map(linkText).join(" "),
     peer.address,
   ]);
   return table(["PEER", "STATE", "RANGE", "LAST HEARTBEAT", "ADDRESS"], rows);
 }
 
-/** Health per direction: NAKS OUT for what got lost on the way here, NAKS IN on the way there. */
-function syncText(sync: SyncReport | null): string {
-  if (sync === null) return "";
-  const state = sync.isDegraded ? "re-reading the kernel's table" : "as the kernel's";
-  const head = `flows     ${sync.flows} of ${sync.flowsMax}, ${state}, ${sync.backlog} to tell`;
-  const rows = sync.peers.map((peer) => [
-    peer.node,
-    peer.isComplete ? "complete" : `${Math.floor(peer.progress * 100)} %`,
-    peer.sequence,
-    peer.lag,
-    durationText(peer.ageMs),
-    peer.naksSent,
-    peer.naksHeard,
-    peer.outOfSync,
-    peer.drift,
-  ]);
-  if (rows.length === 0) return head;
-  const titles = [
-    "FLOWS OF",
-    "TABLE",
-    "NEXT",
-    "LAG",
-    "NEWS",
-    "NAKS OUT",
-    "NAKS IN",
-    "LOST",
-    "DRIFT",
-  ];
-  return `${head}\n\n${table(titles, rows)}`;
-}
-
-/** The age of a heartbeat, or `never`. */
-export function ageText(ageMs: number | null): string {
-  return ageMs === null ? "never" : durationText(ageMs);
+/** A link, the age of its last heartbeat, and whether the peer hears nothing of us there. */
+export function linkText({ interface: name, ageMs, heardThere }: LinkReport): string {
+  const age = ageMs === null ? "never" : durationText(ageMs);
+  return `${name}:${age}${heardThere === false ? ",unheard" : ""}`;
 }
 
 function datagramText(report: StatusReport): string {

@@ -13,9 +13,11 @@ export interface WaitOptions extends ClientOptions {
 }
 
 export interface Change {
-  readonly verb: "drain" | "join";
+  readonly verb: "drain" | "join" | "resync";
   isDone(status: StatusReport): boolean;
   progress(status: StatusReport): string;
+  /** Why it has failed, and will not go on by itself; empty: it has not. */
+  failure?(status: StatusReport): string;
 }
 
 /**
@@ -33,6 +35,8 @@ export async function change(options: WaitOptions, wanted: Change): Promise<void
       else print(`${wanted.verb}: done, ${wanted.progress(status)}`);
       return;
     }
+    const failure = wanted.failure?.(status) ?? "";
+    if (failure !== "") throw new CliError(`${wanted.verb}: ${failure}`, 1);
     const progress = wanted.progress(status);
     if (progress !== shown) note(`${wanted.verb}: ${progress}`);
     shown = progress;

@@ -20,7 +20,7 @@ export const LINKS_MAX = LINKS.max;
 export const DATAGRAM_BYTES = 1400;
 
 /** Smallest datagram limit a link may have: header, tag and the largest heartbeat. */
-export const DATAGRAM_BYTES_MIN = 28 + 16 + 52 + 4 * RUNS_MAX + 17 * ECHOES_MAX;
+export const DATAGRAM_BYTES_MIN = 28 + 16 + 52 + 4 * RUNS_MAX + 18 * ECHOES_MAX;
 
 /**
  * Receive keys derived in a second for incarnations not seen before. Above: refused as
@@ -74,6 +74,15 @@ export const REPAIRS_PER_TICK = 32;
 /** Milliseconds between two RESYNC or REPAIR of one node to the same peer. */
 export const RESYNC_REPEAT_MS = 100;
 export const REPAIR_REPEAT_MS = 500;
+
+/** Milliseconds between two ACKs of a node. */
+export const ACK_MS = 100;
+
+/** Once somebody waits for a frame, each further one is acknowledged at once for so long. */
+export const ACK_EAGER_MS = 100;
+
+/** A resync has failed when the kernel's table was not read after so many milliseconds. */
+export const RESYNC_PATIENCE_MS = 15_000;
 
 /** Buckets in one REPAIR; the rest waits for the next. */
 export const REPAIR_BUCKETS_MAX = 256;

@@ -3,9 +3,15 @@
  * range over instead of dropping it on the floor.
  */
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import type { ControlRequest } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
+import type { Logger } from "../platform/log.js";
+import { GatewayProbe } from "./probe.js";
 
 export type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>;
+
+/** A gateway counts as reachable when it answered within this time. */
+const PROBE_WINDOW_MS = 1600;
 
 const plain = (address: string) => address.split("/")[0] as string;
 
@@ -31,4 +37,45 @@ export function unfitReasons(
     }
   }
   return reasons;
+}
+
+/** Watches what {@link unfitReasons} looks at and the gateways, and tells the control thread. */
+export class Fitness {
+  reasons: readonly string[];
+  private readonly gateways: GatewayProbe | null = null;
+
+  constructor(
+    private readonly config: Config,
+    private readonly log: Logger,
+    private readonly tell: (request: ControlRequest) => void,
+  ) {
+    const { node, membership } = config;
+    if (membership.probes.length > 0) {
+      this.gateways = new GatewayProbe(membership.probes, (process.pid ^ (node << 8)) & 0xffff);
+      this.gateways.send();
+    }
+    this.reasons = unfitReasons(config);
+    tell({ kind: "fit", reasons: this.reasons });
+  }
+
+  /** Asks the gateways for a sign of life. */
+  probe(): void {
+    this.gateways?.send();
+  }
+
+  check(): void {
+    const reasons = unfitReasons(this.config);
+    const isReachable = this.gateways?.isReachable(PROBE_WINDOW_MS) ?? true;
+    if (this.gateways !== null) this.tell({ kind: "probe", ok: isReachable });
+    if (!isReachable)
+      reasons.push(`no gateway answers: ${this.config.membership.probes.join(", ")}`);
+    if (reasons.join() === this.reasons.join()) return;
+    this.reasons = reasons;
+    this.log.warn({ reasons }, reasons.length > 0 ? "not fit to serve" : "fit to serve again");
+    this.tell({ kind: "fit", reasons });
+  }
+
+  close(): void {
+    this.gateways?.close();
+  }
 }

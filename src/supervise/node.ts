@@ -24,10 +24,9 @@ import { allocateShared, type SharedBuffer, SharedState } from "../state/layout.
 import { announceAll } from "./announce.js";
 import { Control } from "./control.js";
 import { EventLog } from "./event-log.js";
-import { unfitReasons } from "./fitness.js";
+import { Fitness } from "./fitness.js";
 import { flowLines } from "./flows.js";
 import { PacketWorkers } from "./packet-workers.js";
-import { GatewayProbe } from "./probe.js";
 import { SyncThreadProxy } from "./replication.js";
 import { Reporter } from "./reporter.js";
 import { controlData, installSettings, syncData } from "./settings.js";
@@ -38,8 +37,6 @@ const FITNESS_MS = 100;
 const SNAPSHOT_MS = 100;
 const REPAIR_MS = 1000;
 const PROBE_MS = 500;
-/** A gateway counts as reachable when it answered within this time. */
-const PROBE_WINDOW_MS = 1600;
 const CONTROL_STOP_MS = 1000;
 /** A stop that cannot hand everything over in this time goes on without. */
 const DRAIN_MS = 3000;
@@ -55,8 +52,7 @@ export class RunningNode {
   private control: Control | undefined;
   private sync: SyncThreadProxy | undefined;
   private reporter: Reporter | undefined;
-  private probe: GatewayProbe | undefined;
-  private unfit: readonly string[] = [];
+  private fitness: Fitness | undefined;
   private readonly events: EventLog;
   private isAnnounced = false;
   private hasRules = false;
@@ -117,9 +113,10 @@ export class RunningNode {
     this.api = await openApi(config.api.socket, {
       status: () => this.status(),
       events: () => this.events.lines(),
-      flows: () => flowLines(this.status(), config.dataplane.markMask),
+      flows: () => this.flows(),
       drain: async () => this.request("drain"),
       join: async () => this.request("join"),
+      resync: () => this.resync(),
     });
     const { shared, state } = this;
     this.workers = await PacketWorkers.start({ config, seed, shared, state, log });
@@ -127,13 +124,12 @@ export class RunningNode {
     this.installation.install();
     for (const text of [...secretWarnings(secrets), ...this.installation.warnings]) log.warn(text);
     this.warnOfForwarding();
-    if (config.membership.probes.length > 0) this.startProbe();
-    this.unfit = unfitReasons(config);
     this.state.markMainAlive(bootMs());
     this.control = this.startControl(secrets, seed);
-    this.control.tell({ kind: "fit", reasons: this.unfit });
     const { workers, control, sync } = this;
-    const unfit = () => this.unfit;
+    const fitness = new Fitness(config, log, (request) => control.tell(request));
+    this.fitness = fitness;
+    const unfit = () => fitness.reasons;
     this.reporter = new Reporter({ config, state, workers, control, sync, unfit, log });
     await this.reporter.refresh();
     if (config.api.metrics !== null) {
@@ -159,7 +155,8 @@ export class RunningNode {
 
   private startTimers(): void {
     this.every(ALIVE_MS, () => this.state.markMainAlive(bootMs()));
-    this.every(FITNESS_MS, () => this.checkFitness());
+    this.every(FITNESS_MS, () => this.fitness?.check());
+    this.every(PROBE_MS, () => this.fitness?.probe());
     this.every(REPAIR_MS, () => this.repairDamage());
     this.every(SNAPSHOT_MS, () => void this.reporter?.refresh());
   }
@@ -168,28 +165,9 @@ export class RunningNode {
     this.timers.push(setInterval(action, intervalMs));
   }
 
-  private startProbe(): void {
-    const { membership, node } = this.config;
-    this.probe = new GatewayProbe(membership.probes, (process.pid ^ (node << 8)) & 0xffff);
-    this.probe.send();
-    this.every(PROBE_MS, () => this.probe?.send());
-  }
-
-  private checkFitness(): void {
-    const reasons = unfitReasons(this.config);
-    const isReachable = this.probe?.isReachable(PROBE_WINDOW_MS) ?? true;
-    if (this.probe !== undefined) this.control?.tell({ kind: "probe", ok: isReachable });
-    if (!isReachable)
-      reasons.push(`no gateway answers: ${this.config.membership.probes.join(", ")}`);
-    if (reasons.join() === this.unfit.join()) return;
-    this.unfit = reasons;
-    this.log.warn({ reasons }, reasons.length > 0 ? "not fit to serve" : "fit to serve again");
-    this.control?.tell({ kind: "fit", reasons });
-  }
-
   /** An interface that came back, or an address that somebody removed, is put right again. */
   private repairDamage(): void {
-    if (this.unfit.length === 0) return;
+    if (this.fitness?.reasons.length === 0) return;
     const damage = this.installation.damage();
     if (damage !== null) this.repair(damage);
   }
@@ -216,6 +194,17 @@ export class RunningNode {
     this.control.tell({ kind: verb });
   }
 
+  private resync(): Promise<void> {
+    if (this.sync === undefined) throw new Refusal("the node is still starting");
+    return this.sync.resync();
+  }
+
+  private flows(): AsyncIterable<string> {
+    const { sync, config } = this;
+    if (sync === undefined) throw new Refusal("the node is still starting");
+    return flowLines(this.status(), config.dataplane.markMask, (keys) => sync.describe(keys));
+  }
+
   private warnOfForwarding(): void {
     if (this.config.interfaces.length < 2) return;
     if (readSysctl("net.ipv4.ip_forward") === "0") {
@@ -231,7 +220,7 @@ export class RunningNode {
       () => this.sync?.stop(CONTROL_STOP_MS),
       () => this.removeRules(onExit),
       () => this.workers?.stop(),
-      () => this.probe?.close(),
+      () => this.fitness?.close(),
       () => this.metrics?.close(),
       () => this.api?.close(),
     ]);

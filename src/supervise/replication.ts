@@ -1,7 +1,8 @@
 /** The sync thread as `main` sees it. */
 import type { MessagePort } from "node:worker_threads";
+import type { FlowDescription } from "../cluster/flows/description.js";
 import type { FlowEvent } from "../cluster/flows/output.js";
-import type { SyncNews, SyncSnapshot, SyncThreadData } from "../cluster/sync/thread.js";
+import type { SyncNews, SyncQuery, SyncSnapshot, SyncThreadData } from "../cluster/sync/thread.js";
 import { VitalThread } from "../platform/vital-thread.js";
 
 const SCRIPT = new URL("../cluster/sync/thread.js", import.meta.url);
@@ -17,6 +18,7 @@ export class SyncThreadProxy {
   latest: SyncSnapshot | null = null;
   private readonly thread: VitalThread;
   private readonly waiting: ((snapshot: SyncSnapshot) => void)[] = [];
+  private readonly asking: ((flows: readonly (FlowDescription | null)[]) => void)[] = [];
 
   /** @param port of the channel to the control thread; it moves to the thread */
   constructor(data: Omit<SyncThreadData, "control">, port: MessagePort, handlers: SyncHandlers) {
@@ -33,7 +35,21 @@ export class SyncThreadProxy {
   snapshot(): Promise<SyncSnapshot> {
     return new Promise((resolve) => {
       this.waiting.push(resolve);
-      this.thread.post("snapshot");
+      this.ask({ kind: "snapshot" });
+    });
+  }
+
+  /** Begins a resync; resolves when {@link latest} tells of it. */
+  async resync(): Promise<void> {
+    this.ask({ kind: "resync" });
+    await this.snapshot();
+  }
+
+  /** What replication knows of the flows with these keys, in their order. */
+  describe(keys: readonly string[]): Promise<readonly (FlowDescription | null)[]> {
+    return new Promise((resolve) => {
+      this.asking.push(resolve);
+      this.ask({ kind: "describe", keys });
     });
   }
 
@@ -47,8 +63,13 @@ export class SyncThreadProxy {
     this.thread.expectEnd();
   }
 
+  private ask(query: SyncQuery): void {
+    this.thread.post(query);
+  }
+
   private onNews(news: SyncNews, handlers: SyncHandlers): void {
     if (news.kind === "event") return handlers.onEvent(news.event);
+    if (news.kind === "described") return this.asking.shift()?.(news.flows);
     this.latest = news.snapshot;
     for (const resolve of this.waiting.splice(0)) resolve(news.snapshot);
   }

@@ -135,11 +135,12 @@ export class Reporter {
       incarnation: hex(peer.incarnation),
       epoch: peer.epoch,
       range: peer.runs,
-      links: peer.links.map(({ ageMs, received }, link) => ({
+      links: peer.links.map(({ ageMs, received, isHeardThere }, link) => ({
         link,
         interface: links[link]?.interface ?? "?",
         ageMs: ageMs === null ? null : Math.round(ageMs),
         received,
+        heardThere: isHeardThere,
       })),
       address: peer.links.find((link) => link.address !== "")?.address ?? "",
     }));

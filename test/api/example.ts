@@ -1,5 +1,5 @@
 /** The status of a node in a cluster of three, for tests of what is made from it. */
-import type { PeerReport, StatusReport } from "../../src/api/report.js";
+import type { PeerReport, StatusReport, SyncReport } from "../../src/api/report.js";
 
 const PEER: PeerReport = {
   node: 1,
@@ -8,8 +8,8 @@ const PEER: PeerReport = {
   epoch: 7,
   range: [[0, 84]],
   links: [
-    { link: 0, interface: "eth3", ageMs: 12, received: 900 },
-    { link: 1, interface: "eth4", ageMs: null, received: 0 },
+    { link: 0, interface: "eth3", ageMs: 12, received: 900, heardThere: true },
+    { link: 1, interface: "eth4", ageMs: null, received: 0, heardThere: false },
   ],
   address: "10.9.0.1:3780",
 };
@@ -50,4 +50,47 @@ export const STATUS: StatusReport = {
   sync: null,
   isolation: "serve",
   uptimeMs: 65_000,
+};
+
+const FOLLOWED: SyncReport["peers"][number] = {
+  node: 1,
+  isFollowing: true,
+  isComplete: true,
+  isStalled: false,
+  progress: 1,
+  sequence: 5000,
+  lag: 0,
+  ageMs: 400,
+  naksSent: 3,
+  naksHeard: 4,
+  outOfSync: 1,
+  drift: 2,
+  repairs: 6,
+  ackAgeMs: 30,
+  there: { isFollowing: true, isComplete: true, lag: 7, unacknowledged: 9 },
+  degraded: null,
+};
+
+/** Replication of that node: node 1 is behind it, node 3 is degraded and does not hear it. */
+export const SYNC_REPORT: SyncReport = {
+  isSynced: true,
+  degraded: null,
+  resync: null,
+  flows: 1234,
+  flowsMax: 262144,
+  tombstones: 5,
+  backlog: 12,
+  sequence: 77,
+  sendBufferFill: 76,
+  driftedBuckets: 1,
+  peers: [
+    FOLLOWED,
+    {
+      ...{ ...FOLLOWED, node: 3, ackAgeMs: null, there: null },
+      degraded: { why: "kernel events lost", forMs: 1200 },
+    },
+  ],
+  counters: { told: 55 },
+  overruns: 8,
+  refused: { ENOMEM: 2 },
 };

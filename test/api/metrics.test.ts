@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { type MetricsServer, metricsText, openMetrics } from "../../src/api/metrics.js";
 import type { StatusReport } from "../../src/api/report.js";
-import { STATUS } from "./example.js";
+import { STATUS, SYNC_REPORT } from "./example.js";
 
 /** Value of the sample whose line starts with `name` and has all of `labels`. */
 function sample(page: string, name: string, ...labels: string[]): number | undefined {
@@ -28,6 +28,24 @@ describe("the page of a report", () => {
     ["shardwall_datagrams_total", ['outcome="badAuth"'], 2],
   ])("%s %s is %s", async (name, labels, value) => {
     expect(sample(await metricsText(STATUS), name, ...labels)).toBe(value);
+  });
+
+  test.each([
+    ["shardwall_flows", [], 1234],
+    ["shardwall_sync_overruns_total", [], 8],
+    ["shardwall_sync_events_total", ['event="told"'], 55],
+    ["shardwall_sync_refused_total", ['errno="ENOMEM"'], 2],
+    ["shardwall_sync_peer_lag_frames", ['peer="1"', 'direction="here"'], 0],
+    ["shardwall_sync_peer_lag_frames", ['peer="1"', 'direction="there"'], 7],
+    ["shardwall_sync_peer_lag_frames", ['peer="3"', 'direction="there"'], undefined],
+    ["shardwall_sync_peer_naks_total", ['peer="1"', 'direction="there"'], 4],
+    ["shardwall_sync_peer_ack_age_seconds", ['peer="1"'], 0.03],
+    ["shardwall_sync_peer_unheard", ['peer="3"'], 1],
+    ["shardwall_sync_peer_degraded_seconds", ['peer="3"'], 1.2],
+    ["shardwall_sync_peer_repairs_total", ['peer="1"'], 6],
+  ])("of replication: %s %s is %s", async (name, labels, value) => {
+    const page = await metricsText({ ...STATUS, sync: SYNC_REPORT });
+    expect(sample(page, name, ...labels)).toBe(value);
   });
 
   test("has no age for a link never heard, and no address at all", async () => {

@@ -19,6 +19,7 @@ const HANDLERS: ApiHandlers = {
   join: async () => {
     throw new Refusal("the node is active already");
   },
+  resync: async () => {},
 };
 
 let directory = "";

@@ -3,21 +3,24 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { StatusReport } from "../../src/api/report.js";
+import type { StatusReport, SyncReport } from "../../src/api/report.js";
 import { type ApiServer, openApi, Refusal } from "../../src/api/server.js";
 import { ask } from "../../src/cli/client.js";
 import { drain } from "../../src/cli/drain.js";
 import { events } from "../../src/cli/events.js";
 import { join as joinCluster } from "../../src/cli/join.js";
 import { ranges } from "../../src/cli/ranges.js";
+import { resync } from "../../src/cli/resync.js";
 import { status } from "../../src/cli/status.js";
-import { STATUS } from "../api/example.js";
+import { STATUS, SYNC_REPORT } from "../api/example.js";
 
 /** A node as the commands see it: each look at a drain finds 43 buckets fewer. */
 class FakeNode {
   report: StatusReport = STATUS;
   isStuck = false;
   isRefusing = false;
+  /** What the status says of replication, from each resync on. */
+  resyncs: SyncReport[] = [];
 
   status(): StatusReport {
     const { state, ownedBuckets } = this.report;
@@ -43,6 +46,19 @@ class FakeNode {
   async join(): Promise<void> {
     this.report = { ...this.report, state: "active", ownedBuckets: 128 };
   }
+
+  async resync(): Promise<void> {
+    this.report = { ...this.report, sync: this.resyncs.shift() ?? null };
+  }
+}
+
+function resyncing(
+  state: "running" | "done" | "failed",
+  waitsFor: readonly string[] = [],
+): SyncReport {
+  const reason = state === "failed" ? "the table of node 3 does not move on" : "";
+  const report = { number: 1, state, forMs: 20, waitsFor, reason, flows: 40, flowsExpected: 100 };
+  return { ...SYNC_REPORT, resync: report };
 }
 
 let directory = "";
@@ -117,6 +133,20 @@ describe("changing", () => {
     node.isRefusing = true;
     const refusal = { exitCode: 1, message: "/v1/drain: the node is joining" };
     await expect(drain({ socket, timeout: 10 })).rejects.toMatchObject(refusal);
+  });
+
+  test("resync shows its progress and what it waits for", async () => {
+    node.resyncs = [resyncing("running", ["kernel", "node 3"]), resyncing("done")];
+    setTimeout(() => void node.resync(), 250);
+    await resync({ socket, timeout: 10 });
+    expect(err).toBe("resync: 40 of 100 flows of peers, waits for kernel and node 3\n");
+    expect(out).toBe("resync: done, 40 of 100 flows of peers\n");
+  });
+
+  test("resync that fails tells why", async () => {
+    node.resyncs = [resyncing("failed")];
+    const failure = { exitCode: 1, message: "resync: the table of node 3 does not move on" };
+    await expect(resync({ socket, timeout: 10 })).rejects.toMatchObject(failure);
   });
 
   test("a node that is not done in time: the command fails and says how far it got", async () => {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type FlowReport, flowReport } from "../../src/api/flow-report.js";
+import { type FlowReport, flowReport, withReplication } from "../../src/api/flow-report.js";
 import { type ApiServer, openApi, Refusal } from "../../src/api/server.js";
 import { flows, flowText } from "../../src/cli/flows.js";
 import { type FlowRecord, newFlow } from "../../src/kernel/conntrack/record.js";
@@ -34,7 +34,7 @@ describe("a line", () => {
     expect(flowText(flowReport(TCP, 4, 2))).toBe(
       "tcp      6 431999 ESTABLISHED src=10.0.0.1 dst=192.0.2.1 sport=40000 dport=80 " +
         "src=192.0.2.1 dst=10.0.0.1 sport=80 dport=40000 [ASSURED] mark=327680 helper=ftp " +
-        `bucket=4 owner=2 community-id=${flowReport(TCP, 4, 2).communityId}`,
+        `bucket=4 owner=2 peers=none community-id=${flowReport(TCP, 4, 2).communityId}`,
     );
   });
 
@@ -43,8 +43,17 @@ describe("a line", () => {
     expect(text.replace(/1:.{27}=$/, "ID")).toBe(
       "icmp     1 30 src=10.0.0.1 dst=192.0.2.1 type=8 code=0 id=77 [UNREPLIED] " +
         "src=192.0.2.1 dst=10.0.0.1 type=0 code=0 id=77 mark=327680 zone=4 " +
-        "bucket=unknown owner=none community-id=ID",
+        "bucket=unknown owner=none peers=none community-id=ID",
     );
+  });
+
+  test.each([
+    ["age=12 peers=1,3", { ageMs: 12_999, role: "own", peers: [1, 3] }],
+    ["age=0 peers=none", { ageMs: 100, role: "young", peers: [] }],
+    ["age=60 [REPLICA]", { ageMs: 60_000, role: "replica", peers: [] }],
+  ] as const)("tells who has the flow: %s", (words, replication) => {
+    const text = flowText(withReplication(flowReport(TCP, 4, 2), replication));
+    expect(text).toContain(` owner=2 ${words} community-id=`);
   });
 
   test("of a protocol or state without a name keeps its number", () => {
@@ -70,6 +79,7 @@ beforeEach(async () => {
     events: () => source(),
     drain: nothing,
     join: nothing,
+    resync: nothing,
   });
   out = "";
   stdout((text) => {

@@ -6,7 +6,7 @@ import { nodesText } from "../../src/cli/nodes.js";
 import { durationText, rangeText, shareText, table } from "../../src/cli/output.js";
 import { rangesText } from "../../src/cli/ranges.js";
 import { statusText } from "../../src/cli/status.js";
-import { STATUS } from "../api/example.js";
+import { STATUS, SYNC_REPORT } from "../api/example.js";
 
 test("a table is as wide as its cells, with numbers on the right", () => {
   const rows = [
@@ -28,6 +28,32 @@ test.each([
   [446_400_000, "5d4h"],
 ])("%i ms is %s", (ms, text) => {
   expect(durationText(ms)).toBe(text);
+});
+
+describe("replication", () => {
+  const sync = { ...SYNC_REPORT, degraded: { why: "kernel events lost", forMs: 300 } };
+  const lines = statusText({ ...STATUS, sync }).split("\n");
+  const row = (node: number) =>
+    lines.findLast((line) => new RegExp(`^ +${node} +complete`).test(line))?.split(/ {2,}/);
+
+  test("the node's own condition", () => {
+    expect(lines).toContain("flows  1234 of 262144, kernel events lost, 300ms, 12 to tell");
+  });
+
+  test("a peer that is behind us", () => {
+    const here = ["complete", "5000", "0", "400ms", "3", "4", "1", "2", "6"];
+    expect(row(1)).toEqual(["", "1", ...here, "complete", "7", "30ms", "ok"]);
+  });
+
+  test("a peer that does not hear us, and is degraded", () => {
+    expect(row(3)?.slice(-4)).toEqual(["unheard", "-", "never", "kernel events lost, 1.2s"]);
+  });
+
+  test("in a word for each node", () => {
+    const flows = nodesOf({ ...STATUS, sync: SYNC_REPORT }).map((node) => node.flows);
+    const degraded = "degraded: kernel events lost, 1200 ms";
+    expect(flows).toEqual(["it is 7 frames behind", "ok", degraded]);
+  });
 });
 
 test("ranges and shares", () => {
@@ -54,7 +80,7 @@ describe("status", () => {
     /^own-new +400$/m,
     /^queue full +1$/m,
     /^not in the leased range +4$/m,
-    /^ +1 {2}active {2}0-84 +eth3:12ms eth4:never {2}10\.9\.0\.1:3780$/m,
+    /^ +1 {2}active {2}0-84 +eth3:12ms eth4:never,unheard {2}10\.9\.0\.1:3780$/m,
     /^badAuth +2$/m,
   ])("shows %s", (line) => {
     expect(text).toMatch(line);

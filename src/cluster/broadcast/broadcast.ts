@@ -28,10 +28,12 @@ import { encodeResync, isResync, resyncTicket } from "../frame/resync.js";
 import { isStart, readStart } from "../frame/start.js";
 import { RESYNC_REPEAT_MS } from "../limits.js";
 import type { Member } from "../membership/view.js";
+import { type Follower, newFollower } from "./follower.js";
 import { Repairs } from "./repairs.js";
 import { SendBuffer } from "./send-buffer.js";
 import { Starts } from "./starts.js";
-import { Stream } from "./stream.js";
+
+export type { Follower } from "./follower.js";
 
 /** What the layer above does with it. */
 export interface Upper {
@@ -39,21 +41,7 @@ export interface Upper {
   /** The stream of `peer` can be followed from `base` on; its table comes with it. */
   onStart(peer: Follower, base: number): void;
   /** Changes of `peer` were missed and will not come; its table is asked for. */
-  onOutOfSync(peer: Follower): void;
-}
-
-/** A peer whose stream is followed, or is to be. */
-export interface Follower extends Member {
-  readonly stream: Stream;
-  isUp: boolean;
-  ticket: number;
-  resyncMs: number;
-  /** When something new of the stream last arrived. */
-  heardMs: number;
-  /** NAKs sent to it, and heard from it: one for each direction. */
-  naksSent: number;
-  naksHeard: number;
-  outOfSync: number;
+  onOutOfSync(peer: Follower, now: number): void;
 }
 
 export interface BroadcastSettings {
@@ -82,7 +70,8 @@ export class Broadcast {
   /** A new incarnation: a new stream, and no peers. */
   restart(self: Member): void {
     this.self = self;
-    this.buffer = new SendBuffer(this.settings.random32(), this.settings.frames);
+    const { frames } = this.settings;
+    this.buffer = new SendBuffer(this.settings.random32(), frames, this.buffer.total);
     this.followers.clear();
     this.starts.clear();
   }
@@ -90,7 +79,7 @@ export class Broadcast {
   /** A peer is there. One that only was out of sight goes on where it was, if its buffer allows. */
   peerUp(peer: Member, now: number): Follower {
     const known = this.followers.get(peer.node);
-    const follower = known?.incarnation === peer.incarnation ? known : this.newFollower(peer);
+    const follower = known?.incarnation === peer.incarnation ? known : this.meet(peer);
     this.followers.set(peer.node, follower);
     follower.isUp = true;
     follower.heardMs = now;
@@ -114,9 +103,14 @@ export class Broadcast {
     return follower?.incarnation === peer.incarnation ? follower : undefined;
   }
 
-  /** Sends the next frame of our stream. */
-  publish(payload: Uint8Array, now: number): void {
-    this.send(this.buffer.push(payload, now));
+  /** Sends the next frame of our stream. @param isUrgent peers are to acknowledge it at once */
+  publish(payload: Uint8Array, now: number, isUrgent = false): void {
+    this.send(this.buffer.push(payload, now, isUrgent));
+  }
+
+  /** Forgets how far the streams of all peers have come, and asks for their tables again. */
+  resync(now: number): void {
+    for (const follower of this.peers()) this.refollow(follower, now);
   }
 
   /** Lets all who asked follow from the next frame on, and returns its number. */
@@ -152,7 +146,7 @@ export class Broadcast {
    */
   onSent(from: Member, sequence: number, now: number): void {
     const follower = this.find(from);
-    if (follower && !follower.stream.hear(sequence, now)) this.loseThread(follower);
+    if (follower && !follower.stream.hear(sequence, now)) this.loseThread(follower, now);
   }
 
   /** Sends repairs, NAKs and RESYNCs that are due; returns how many frames were repaired. */
@@ -182,7 +176,7 @@ export class Broadcast {
       return;
     }
     const taking = follower.stream.take(dataSequence(body), dataPayload(body), now);
-    if (taking === "outOfSync") return this.loseThread(follower);
+    if (taking === "outOfSync") return this.loseThread(follower, now);
     if (taking === "duplicate") this.counters.duplicates += 1;
     if (taking === "notHeld") this.counters.notHeld += 1;
     if (taking === "taken") follower.heardMs = now;
@@ -213,11 +207,22 @@ export class Broadcast {
     }
   }
 
-  private loseThread(follower: Follower): void {
-    follower.stream.drop();
+  private loseThread(follower: Follower, now: number): void {
     follower.outOfSync += 1;
+    this.refollow(follower, now);
+  }
+
+  private refollow(follower: Follower, now: number): void {
+    follower.stream.drop();
     follower.ticket = this.settings.random32();
-    this.upper.onOutOfSync(follower);
+    follower.resyncMs = Number.NEGATIVE_INFINITY;
+    this.upper.onOutOfSync(follower, now);
+  }
+
+  private meet(peer: Member): Follower {
+    const follower = newFollower(peer, this.settings.frames);
+    follower.ticket = this.settings.random32();
+    return follower;
   }
 
   private askFor(follower: Follower, now: number): void {
@@ -230,20 +235,5 @@ export class Broadcast {
     if (runs.length === 0) return;
     follower.naksSent += 1;
     this.send(encodeNak(follower, runs));
-  }
-
-  private newFollower({ node, incarnation }: Member): Follower {
-    return {
-      node,
-      incarnation,
-      stream: new Stream(this.settings.frames),
-      isUp: true,
-      ticket: this.settings.random32(),
-      resyncMs: Number.NEGATIVE_INFINITY,
-      heardMs: 0,
-      naksSent: 0,
-      naksHeard: 0,
-      outOfSync: 0,
-    };
   }
 }

@@ -16,10 +16,12 @@ export class SendBuffer {
   /**
    * @param next sequence number of the first frame, a u32
    * @param frames a power of two, so that slots follow each other around 2^32 too
+   * @param total frames sent before, in former streams: a count that never goes around
    */
   constructor(
     public next: number,
     private readonly frames: number,
+    public total = 0,
   ) {
     this.bodies = new Array(frames);
     this.sentMs = new Float64Array(frames);
@@ -31,13 +33,19 @@ export class SendBuffer {
   }
 
   /** The body of the next frame, kept for repair. */
-  push(payload: Uint8Array, now: number): Uint8Array {
-    const body = encodeData(this.next, payload);
+  push(payload: Uint8Array, now: number, isUrgent = false): Uint8Array {
+    const body = encodeData(this.next, payload, isUrgent);
     const slot = this.next % this.frames;
     this.bodies[slot] = body;
     this.sentMs[slot] = now;
     this.next = advance(this.next);
+    this.total += 1;
     return body;
+  }
+
+  /** Frames before `sequence`, in the count of `total`. */
+  countBefore(sequence: number): number {
+    return this.total - distance(sequence, this.next);
   }
 
   /** Whether a receiver that begins with `sequence` can get all frames from there on. */

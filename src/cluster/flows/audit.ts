@@ -9,6 +9,7 @@
  * So of what was read, flows that have ended since are left out, and flows that were heard of since
  * are not taken for gone.
  */
+import { DEGRADED } from "../frame/ack.js";
 import { DUMP_PATIENCE_MS, RECREATE_EXPECTATION_MS, RECREATE_MS } from "../limits.js";
 import type { Author } from "./author.js";
 import type { Ledger } from "./ledger.js";
@@ -19,7 +20,16 @@ import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
 import { Unsure } from "./unsure.js";
 
+/** What is told of the own flows may be out of date. */
+export interface Degraded {
+  /** Bits of DEGRADED. */
+  readonly reasons: number;
+  readonly sinceMs: number;
+}
+
 export class Audit {
+  /** Null: what is told of the own flows is as the kernel has them. */
+  degraded: Degraded | null = null;
   readonly counters = { dumps: 0, eventLosses: 0, missed: 0, recreated: 0, swept: 0 };
   private askedMs: number | null = null;
   private mustRepeat = false;
@@ -36,16 +46,15 @@ export class Audit {
     this.unsure = new Unsure(shelf, ledger, author);
   }
 
-  /** Whether what is told of the own flows may be out of date. */
-  get isDegraded(): boolean {
-    return this.askedMs !== null;
-  }
-
-  /** Events were lost, or none were heard yet. */
+  /** Events were lost. */
   onLoss(now: number): void {
     this.counters.eventLosses += 1;
-    if (this.askedMs === null) this.ask(now);
-    else this.mustRepeat = true;
+    this.readAfter(DEGRADED.EVENTS_LOST, now);
+  }
+
+  /** The kernel's table is to be read although no loss is known: at the start, or as told to. */
+  readAgain(now: number): void {
+    this.readAfter(DEGRADED.READING, now);
   }
 
   /** The kernel says that a record is no more. */
@@ -73,12 +82,20 @@ export class Audit {
     this.author.young.keepOnly(present, askedMs);
     this.askedMs = null;
     if (this.mustRepeat) this.ask(now);
+    else this.degraded = null;
   }
 
   onTick(now: number): void {
     if (this.askedMs !== null && now - this.askedMs >= DUMP_PATIENCE_MS) this.ask(now);
     for (const key of this.lost) this.recreate(key, now);
     this.counters.swept += this.unsure.settle(now);
+  }
+
+  private readAfter(reason: number, now: number): void {
+    const { reasons = 0, sinceMs = now } = this.degraded ?? {};
+    this.degraded = { reasons: reasons | reason, sinceMs };
+    if (this.askedMs === null) this.ask(now);
+    else this.mustRepeat = true;
   }
 
   private ask(now: number): void {

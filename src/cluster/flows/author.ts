@@ -125,11 +125,13 @@ export class Author {
       this.counters.late += 1;
       this.put(key, record, now);
     }
-    for (const [key, { record, seenMs }] of this.young.due(now)) {
+    for (const [key, { record, seenMs, sinceMs }] of this.young.due(now)) {
       if (!mayGoOn()) return;
       this.young.delete(key);
       const entry = this.put(key, record, now);
-      if (entry) entry.seenMs = seenMs;
+      if (!entry) continue;
+      entry.seenMs = seenMs;
+      entry.sinceMs = Math.min(entry.sinceMs, sinceMs);
     }
   }
 
@@ -185,7 +187,7 @@ export class Author {
     if (known && !isNewer(version, known.version)) return null; // the new owner was first
     const entry = this.shelf.put(key, record, version, now);
     if (!entry) return null;
-    this.packer.add({ op: "put", version, record });
+    entry.frame = this.packer.add({ op: "put", version, record });
     this.counters.told += 1;
     if (!this.ledger.owns(record.bucket)) this.ledger.touch(record.bucket, now);
     return entry;

@@ -1,13 +1,16 @@
 /** The state of replication at one moment, for `status`, `flows` and metrics. */
 
-import { type PeerHealth, peerHealth } from "./peer.js";
+import { degradedText, type PeerHealth, peerHealth } from "./peer.js";
+import type { ResyncReport } from "./resync.js";
 import type { FlowSync } from "./sync.js";
 
 export interface FlowHealth {
   /** Whether the tables of all peers are here. */
   readonly isSynced: boolean;
-  /** Whether events were lost and the kernel's table has not been read since. */
-  readonly isDegraded: boolean;
+  /** Why what is told of the own flows may be out of date, and for how long so far. */
+  readonly degraded: { readonly why: string; readonly forMs: number } | null;
+  /** The last resync that was asked for; null: there was none. */
+  readonly resync: ResyncReport | null;
   readonly flows: number;
   readonly flowsMax: number;
   readonly tombstones: number;
@@ -24,10 +27,13 @@ export interface FlowHealth {
 
 export function healthOf(sync: FlowSync, now: number): FlowHealth {
   const { shelf, broadcast, author, audit, peers, replica } = sync;
+  const { degraded } = audit;
+  const { total } = broadcast.buffer;
   const followers = broadcast.peers();
   return {
     isSynced: peers.areSettled(followers),
-    isDegraded: audit.isDegraded,
+    degraded: degraded && degradedText(degraded.reasons, now - degraded.sinceMs),
+    resync: sync.resync.report(now),
     flows: shelf.table.size,
     flowsMax: shelf.table.max,
     tombstones: shelf.tombstones.size,
@@ -35,7 +41,7 @@ export function healthOf(sync: FlowSync, now: number): FlowHealth {
     sequence: broadcast.buffer.next,
     sendBufferFill: broadcast.buffer.fill,
     driftedBuckets: replica.drifted.size,
-    peers: followers.map((follower) => peerHealth(follower, peers.of(follower), now)),
+    peers: followers.map((follower) => peerHealth(follower, peers.of(follower), total, now)),
     counters: countersOf(sync),
   };
 }
@@ -56,6 +62,6 @@ function countersOf(sync: FlowSync): Record<string, number> {
     lateHere: late,
     forgotten: shelf.tombstones.forgotten,
     youngDropped: author.young.dropped,
-    malformedOps: sync.malformed,
+    malformedOps: sync.receiver.malformed,
   };
 }

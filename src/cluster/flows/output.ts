@@ -6,6 +6,12 @@ import type { Replicated } from "./record.js";
 /** `arm`: the flow's helper is to go on from the next packet, whatever it has not seen. */
 export type KernelOp = "create" | "update" | "delete" | "arm";
 
+/** What the kernel tells: `gone` is a DESTROY, everything else is `alive`. */
+export interface KernelEvent {
+  readonly kind: "alive" | "gone";
+  readonly record: Replicated;
+}
+
 /** For logs and `shardwall events`; nothing depends on them. */
 export type FlowEvent =
   | { readonly name: "following"; readonly peer: Member }
@@ -14,7 +20,15 @@ export type FlowEvent =
   /** A peer's table does not move on; this node no longer waits for it. */
   | { readonly name: "tableStalled"; readonly peer: Member }
   | { readonly name: "drift"; readonly peer: Member; readonly bucket: number }
-  | { readonly name: "eventsLost" };
+  | { readonly name: "eventsLost" }
+  /** A peer's flows may be out of date, for reasons of DEGRADED; it is well again. */
+  | { readonly name: "peerDegraded"; readonly peer: Member; readonly reasons: number }
+  | { readonly name: "peerWell"; readonly peer: Member }
+  | {
+      readonly name: "resync";
+      readonly state: "running" | "done" | "failed";
+      readonly reason: string;
+    };
 
 export type FlowOutput =
   /** To all nodes, on every link; at most the `bodyBytesMax` of the settings. */

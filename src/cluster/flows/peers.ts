@@ -41,8 +41,8 @@ export class Peers {
     this.tell({ name: "following", peer: memberOf(peer) });
   }
 
-  onOutOfSync(peer: Member): void {
-    this.of(peer).reset();
+  onOutOfSync(peer: Member, now: number): void {
+    this.of(peer).reset(now);
     this.tell({ name: "outOfSync", peer: memberOf(peer) });
   }
 
@@ -81,6 +81,7 @@ export class Peers {
     const flows = this.of(peer);
     if (now - flows.repairMs < REPAIR_REPEAT_MS) return false;
     flows.repairMs = now;
+    flows.repairs += 1;
     return true;
   }
 }

@@ -10,33 +10,33 @@
  * flow.
  */
 import { Broadcast, type Follower } from "../broadcast/broadcast.js";
+import { isData, isUrgent } from "../frame/data.js";
 import { KIND } from "../frame/kind.js";
-import { encodeRepair, isRepair, repairBuckets } from "../frame/repair.js";
+import { isRepair, repairBuckets } from "../frame/repair.js";
 import { FRAMES_PER_TICK, LAST_WORDS_MS, TABLE_FRAMES_PER_TICK } from "../limits.js";
 import type { Member } from "../membership/view.js";
 import type { Bitmap } from "../ranges/bitmap.js";
+import { Acks } from "./acks.js";
 import { Audit } from "./audit.js";
 import { Author } from "./author.js";
 import { DigestRounds } from "./digest-rounds.js";
 import { type FlowHealth, healthOf } from "./health.js";
 import { Ledger } from "./ledger.js";
-import { type Op, readOps } from "./ops.js";
-import type { FlowEvent, FlowOutput } from "./output.js";
+import type { FlowEvent, FlowOutput, KernelEvent } from "./output.js";
 import { Packer } from "./packer.js";
 import { Peers } from "./peers.js";
 import { Readiness } from "./readiness.js";
+import { Receiver } from "./receiver.js";
 import type { Replicated } from "./record.js";
 import { Replica } from "./replica.js";
+import { Resync } from "./resync.js";
 import { Sections } from "./sections.js";
+import { Sender } from "./sender.js";
 import type { FlowSettings } from "./settings.js";
 import { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
 
-/** What the kernel tells: `gone` is a DESTROY, everything else is `alive`. */
-export interface KernelEvent {
-  readonly kind: "alive" | "gone";
-  readonly record: Replicated;
-}
+export type { KernelEvent } from "./output.js";
 
 export class FlowSync {
   readonly shelf: Shelf;
@@ -46,41 +46,55 @@ export class FlowSync {
   readonly replica: Replica;
   readonly sections: Sections;
   readonly audit: Audit;
-  readonly peers = new Peers((event) => this.tell(event));
-  malformed = 0;
+  readonly peers: Peers;
+  readonly receiver: Receiver;
+  readonly resync: Resync;
   private readonly packer: Packer;
   private readonly rounds: DigestRounds;
+  private readonly acks: Acks;
+  private readonly sender: Sender;
   private readonly readiness: Readiness;
   private outputs: FlowOutput[] = [];
   private isSynced: boolean | null = null;
-  private now: number;
 
   constructor(
     private readonly settings: FlowSettings,
-    now: number,
+    private now: number,
   ) {
-    this.now = now;
-    const push = (output: FlowOutput) => this.outputs.push(output);
-    this.broadcast = new Broadcast(settings, (body) => push({ kind: "send", body }), this);
-    this.packer = new Packer(settings.bodyBytesMax, (bytes) =>
-      this.broadcast.publish(bytes, this.now),
+    const { node, buckets, bodyBytesMax } = settings;
+    const out = (output: FlowOutput) => this.outputs.push(output);
+    const tell = (event: FlowEvent) => out({ kind: "event", event });
+    this.packer = new Packer(
+      bodyBytesMax,
+      (bytes, isUrgent) => this.broadcast.publish(bytes, this.now, isUrgent),
+      () => this.broadcast.buffer.total,
     );
-    this.ledger = new Ledger(settings.node, settings.buckets);
-    this.shelf = new Shelf(settings, push, (entry, at) => this.onEvicted(entry, at));
+    this.ledger = new Ledger(node, buckets);
+    this.shelf = new Shelf(settings, out, (entry, at) => this.onEvicted(entry, at));
     this.author = new Author(settings, this.shelf, this.ledger, this.packer);
     this.replica = new Replica(this.shelf, this.ledger, this.author);
-    const { table } = this.shelf;
-    this.sections = new Sections(this.broadcast, table, this.ledger, this.packer);
-    this.rounds = new DigestRounds(settings.node, table, this.ledger, this.packer);
-    this.audit = new Audit(this.shelf, this.ledger, this.author);
-    this.readiness = new Readiness(this.ledger, this.peers);
-    this.audit.onLoss(now); // what the kernel has from before was told by no event
+    this.peers = new Peers(tell);
+    const { packer, ledger, shelf, author, replica, peers } = this;
+    this.receiver = new Receiver({ buckets, ledger, peers, replica, tell });
+    this.broadcast = new Broadcast(settings, (body) => out({ kind: "send", body }), this.receiver);
+    this.sections = new Sections(this.broadcast, shelf.table, ledger, packer);
+    this.rounds = new DigestRounds(node, shelf.table, ledger, packer);
+    const { broadcast, sections, rounds } = this;
+    this.sender = new Sender({
+      ...{ broadcast, packer, author, rounds, sections, peers, replica, out },
+    });
+    this.audit = new Audit(shelf, ledger, author);
+    this.readiness = new Readiness(ledger, peers);
+    this.acks = new Acks(broadcast, peers, this.audit, out);
+    this.resync = new Resync(broadcast, peers, this.audit, tell);
+    this.audit.readAgain(now); // what the kernel has from before was told by no event
   }
 
   /** This node begins as a new incarnation, and knows of no peers. */
   onSelf(self: Member, now: number): FlowOutput[] {
     this.now = now;
     this.broadcast.restart(self);
+    this.acks.restart(self);
     this.packer.clear();
     this.sections.clear();
     this.author.restart();
@@ -105,7 +119,16 @@ export class FlowSync {
   /** Takes a body of a live, compatible peer. */
   onBody(from: Member, body: Uint8Array, now: number): FlowOutput[] {
     this.now = now;
-    if (!this.broadcast.onBody(from, body, now)) this.onOther(body);
+    if (isData(body) && isUrgent(body)) this.acks.hurry(now);
+    if (!this.broadcast.onBody(from, body, now)) this.onOther(from, body);
+    else if (isData(body)) this.acks.onFrames(now);
+    return this.flush();
+  }
+
+  /** Begins to ask all peers and the kernel for their tables again. */
+  onResync(now: number): FlowOutput[] {
+    this.now = now;
+    this.resync.begin(now);
     return this.flush();
   }
 
@@ -123,7 +146,7 @@ export class FlowSync {
     this.author.onWent(went);
     for (const bucket of came) this.replica.drifted.delete(bucket);
     this.rounds.announce(came, now);
-    if (came.length + went.length > 0) this.send(FRAMES_PER_TICK, now);
+    if (came.length + went.length > 0) this.sender.send(FRAMES_PER_TICK, now);
     return this.flush();
   }
 
@@ -159,8 +182,10 @@ export class FlowSync {
     this.rounds.announce(this.ledger.insist(now), now);
     this.rounds.contradict(this.replica.outdated, now);
     const repaired = this.broadcast.onTick(now);
-    this.askRepairs(now);
-    this.send(Math.max(1, TABLE_FRAMES_PER_TICK - repaired), now);
+    this.sender.askRepairs(now);
+    this.sender.send(Math.max(1, TABLE_FRAMES_PER_TICK - repaired), now);
+    this.acks.onTick(now);
+    this.resync.onTick(now);
     const buckets = this.readiness.change(this.broadcast.peers());
     if (buckets) this.outputs.push({ kind: "ready", buckets });
     return this.flush();
@@ -170,40 +195,11 @@ export class FlowSync {
     return healthOf(this, now);
   }
 
-  /** From broadcast: the next payload of a peer, in order. */
-  deliver(peer: Follower, payload: Uint8Array, now: number): void {
-    const ops = readOps(payload, this.settings.buckets);
-    if (!ops) {
-      this.malformed += 1; // what it said is found missing by the digests
-      return;
-    }
-    for (const op of ops) this.onOp(peer, op, now);
-  }
-
-  /** From broadcast: a peer's stream is followed from `base` on. */
-  onStart(peer: Follower, base: number): void {
-    this.peers.onStart(peer, base);
-  }
-
-  /** From broadcast: changes of a peer were missed; its table will be asked for. */
-  onOutOfSync(peer: Follower): void {
-    this.ledger.distrust(peer.node);
-    this.peers.onOutOfSync(peer);
-  }
-
-  private onOp(peer: Follower, op: Op, now: number): void {
-    const flows = this.peers.of(peer);
-    if (!flows.isComplete) flows.movedMs = now;
-    if (op.op === "done") this.peers.onDone(peer, op.start);
-    else if (op.op === "table" && op.start === flows.base) flows.tableFlows = op.flows;
-    else if (this.replica.onOp(peer, flows, op, now) && op.op === "digest") {
-      const { node, incarnation } = peer;
-      this.tell({ name: "drift", peer: { node, incarnation }, bucket: op.bucket });
-    }
-  }
-
-  private onOther(body: Uint8Array): void {
-    if (body[0] !== KIND.repair) this.malformed += 1;
+  private onOther(from: Member, body: Uint8Array): void {
+    const follower = this.broadcast.find(from) as Follower;
+    if (body[0] === KIND.ack) {
+      if (!this.acks.onAck(follower, body, this.now)) this.receiver.malformed += 1;
+    } else if (body[0] !== KIND.repair) this.receiver.malformed += 1;
     else if (this.broadcast.isForMe(body, isRepair)) {
       const { buckets } = this.settings;
       this.sections.ask(repairBuckets(body).filter((bucket) => bucket < buckets));
@@ -213,24 +209,6 @@ export class FlowSync {
   private onEvicted(entry: Entry, now: number): void {
     if (this.ledger.owns(entry.record.bucket)) this.author.onEvicted(entry, now);
     else this.shelf.kernel("delete", entry.record);
-  }
-
-  /** Changes first, then digests, then tables: what is new must not wait for what is old. */
-  private send(tableFrames: number, now: number): void {
-    this.packer.frames = 0;
-    this.author.tell(FRAMES_PER_TICK, now);
-    this.rounds.fill(FRAMES_PER_TICK, now);
-    this.sections.fill(this.packer.frames + tableFrames);
-    this.packer.flush();
-  }
-
-  private askRepairs(now: number): void {
-    if (this.replica.drifted.size === 0) return;
-    for (const peer of this.broadcast.peers()) {
-      const buckets = this.replica.driftedOf(peer.node);
-      if (buckets.length === 0 || !this.peers.mayAsk(peer, now)) continue;
-      this.outputs.push({ kind: "send", body: encodeRepair(peer, buckets) });
-    }
   }
 
   private tell(event: FlowEvent): void {

@@ -15,8 +15,11 @@ export interface Entry {
   readonly record: Replicated;
   readonly version: Version;
   readonly hash: Hash;
-  /** When it became known here, in this version. */
+  /** When it became known here: at all, and in this version. */
+  sinceMs: number;
   readonly atMs: number;
+  /** The own frame that told of this version, in the count of all frames; -1: a peer did. */
+  frame: number;
   /** When the kernel last spoke of it. */
   seenMs: number;
   /** Since when the kernel does not have it although it should; NaN: it has. */
@@ -87,7 +90,8 @@ export class FlowTable {
     else if (!this.makeRoom(onEvict)) return null;
     const hash = hashOf(recordBytes(record), version);
     const entry: Entry = {
-      ...{ key, record, version, hash, atMs: now },
+      ...{ key, record, version, hash, atMs: now, frame: -1 },
+      sinceMs: before?.sinceMs ?? now,
       seenMs: before?.seenMs ?? now,
       lostMs: before?.lostMs ?? Number.NaN,
       isOver: before?.isOver ?? false,

@@ -3,13 +3,15 @@
  * so its loss costs a round trip.
  *
  *      0    kind      u8      3
- *      1    zero      u8[3]
+ *      1    urgent    u8      1: receivers acknowledge it at once
+ *      2    zero      u8[2]
  *      4    sequence  u32     one more than in the frame before, around 2^32
  *      8    payload           what the layer above made of it; at least one byte
  */
 import { viewOf } from "./header.js";
 import { KIND } from "./kind.js";
 
+const AT_URGENT = 1;
 const AT_SEQUENCE = 4;
 export const DATA_HEADER_BYTES = 8;
 
@@ -27,9 +29,15 @@ export function dataPayload(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(DATA_HEADER_BYTES);
 }
 
-export function encodeData(sequence: number, payload: Uint8Array): Uint8Array {
+/** Whether the sender waits for the acknowledgement of such a body. */
+export function isUrgent(bytes: Uint8Array): boolean {
+  return bytes[AT_URGENT] === 1;
+}
+
+export function encodeData(sequence: number, payload: Uint8Array, urgent = false): Uint8Array {
   const bytes = new Uint8Array(DATA_HEADER_BYTES + payload.length);
   bytes[0] = KIND.data;
+  bytes[AT_URGENT] = urgent ? 1 : 0;
   viewOf(bytes).setUint32(AT_SEQUENCE, sequence);
   bytes.set(payload, DATA_HEADER_BYTES);
   return bytes;

@@ -7,11 +7,12 @@ export const KIND = {
   resync: 5,
   start: 6,
   repair: 7,
+  ack: 8,
 } as const;
 
 /** Whether a body belongs to the layers above membership: broadcast and flows. */
 export function isFlowKind(kind: number): boolean {
-  return kind >= KIND.data && kind <= KIND.repair;
+  return kind >= KIND.data && kind <= KIND.ack;
 }
 
 /** Own state as it travels in a heartbeat. `dead` is a verdict of others and is never sent. */

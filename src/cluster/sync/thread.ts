@@ -9,6 +9,7 @@ import { bootMs } from "../../platform/clock.js";
 import { random64 } from "../../platform/random.js";
 import { enterThread } from "../../platform/threads.js";
 import { MarkField } from "../../state/mark-field.js";
+import { describe, type FlowDescription } from "../flows/description.js";
 import type { FlowHealth } from "../flows/health.js";
 import type { FlowEvent, FlowOutput } from "../flows/output.js";
 import { flowSettings } from "../flows/settings.js";
@@ -57,9 +58,16 @@ export interface SyncSnapshot extends FlowHealth {
   readonly refused: Readonly<Record<string, number>>;
 }
 
-/** To the main thread. */
+/** From the main thread. */
+export type SyncQuery =
+  | { readonly kind: "snapshot" | "resync" }
+  /** What is known of the flows with these keys. */
+  | { readonly kind: "describe"; readonly keys: readonly string[] };
+
+/** To the main thread; queries are answered in their order. */
 export type SyncNews =
   | { readonly kind: "snapshot"; readonly snapshot: SyncSnapshot }
+  | { readonly kind: "described"; readonly flows: readonly (FlowDescription | null)[] }
   | { readonly kind: "event"; readonly event: FlowEvent };
 
 class SyncThread {
@@ -75,7 +83,7 @@ class SyncThread {
     const settings = flowSettings({ node, buckets, windowMs, flowsMax, random32, isWanted });
     this.sync = new FlowSync(settings, bootMs());
     control.on("message", (request: SyncRequest) => this.onRequest(request));
-    parentPort?.on("message", () => this.report());
+    parentPort?.on("message", (query: SyncQuery) => this.onQuery(query));
     this.timer = setInterval(() => this.onTick(), TICK_MS);
   }
 
@@ -127,6 +135,17 @@ class SyncThread {
       }
     }
     this.kernel.settle();
+  }
+
+  private onQuery(query: SyncQuery): void {
+    switch (query.kind) {
+      case "snapshot":
+        return this.report();
+      case "resync":
+        return this.carryOut(this.sync.onResync(bootMs()));
+      case "describe":
+        return this.news({ kind: "described", flows: describe(this.sync, query.keys, bootMs()) });
+    }
   }
 
   private report(): void {

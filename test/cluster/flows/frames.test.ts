@@ -1,12 +1,24 @@
 /** The bodies of broadcast and repair, byte by byte. */
 import { describe, expect, test } from "vitest";
+import { DEGRADED, encodeAck, isAck, readAck } from "../../../src/cluster/frame/ack.js";
 import { addressee } from "../../../src/cluster/frame/address.js";
-import { dataPayload, dataSequence, encodeData, isData } from "../../../src/cluster/frame/data.js";
+import {
+  dataPayload,
+  dataSequence,
+  encodeData,
+  isData,
+  isUrgent,
+} from "../../../src/cluster/frame/data.js";
 import { encodeNak, isNak, nakRuns } from "../../../src/cluster/frame/nak.js";
 import { encodeRepair, isRepair, repairBuckets } from "../../../src/cluster/frame/repair.js";
 import { encodeResync, isResync, resyncTicket } from "../../../src/cluster/frame/resync.js";
 import { encodeStart, isStart, readStart } from "../../../src/cluster/frame/start.js";
-import { BODY_BYTES, NAK_RUNS_MAX, REPAIR_BUCKETS_MAX } from "../../../src/cluster/limits.js";
+import {
+  BODY_BYTES,
+  NAK_RUNS_MAX,
+  NODES_MAX,
+  REPAIR_BUCKETS_MAX,
+} from "../../../src/cluster/limits.js";
 
 const TO = { node: 5, incarnation: 0x4100000000000042n };
 const TO_BYTES = [0x41, 0, 0, 0, 0, 0, 0, 0x42];
@@ -101,6 +113,50 @@ describe("bounds", () => {
   });
 });
 
+describe("ACK", () => {
+  const BYTES = Uint8Array.from([
+    ...[8, 3, 0, 2, 0xff, 0, 0, 9, 0, 0, 4, 0xd2],
+    ...[5, 3, 0xff, 0xff, 0xfe, 0, 0, 1, ...TO_BYTES],
+    ...[6, 0, 0, 0, 0, 0, 0, 0, ...TO_BYTES],
+  ]);
+  const { incarnation } = TO;
+  const far = { isFollowing: true, isComplete: true, lag: 65_535, next: 0xfe000001 };
+  const unknown = { isFollowing: false, isComplete: false, lag: 0, next: 0 };
+  const ACK = {
+    ...{ reasons: DEGRADED.EVENTS_LOST | DEGRADED.READING, degradedMs: 1234, number: 0xff000009 },
+    followed: [
+      { node: 5, incarnation, ...far },
+      { node: 6, incarnation, ...unknown },
+    ],
+  };
+
+  test("literal bytes, both ways; a lag beyond 16 bits is the largest", () => {
+    expect(isAck(BYTES)).toBe(true);
+    expect(readAck(BYTES)).toEqual(ACK);
+    expect(encodeAck(ACK)).toEqual(BYTES);
+    const further = { node: 5, incarnation, ...far, lag: 1_000_000 };
+    const followed = [further, ...ACK.followed.slice(1)];
+    expect(encodeAck({ ...ACK, followed })).toEqual(BYTES);
+  });
+
+  test("every truncation, an extra byte, another kind and node 0 are refused", () => {
+    for (let length = 0; length < BYTES.length; length++) {
+      expect(isAck(BYTES.subarray(0, length))).toBe(false);
+    }
+    expect(isAck(Uint8Array.from([...BYTES, 0]))).toBe(false);
+    expect(isAck(Uint8Array.from([3, ...BYTES.subarray(1)]))).toBe(false);
+    expect(isAck(BYTES.with(12, 0))).toBe(false);
+  });
+
+  test("the largest fits a datagram, one node more is refused", () => {
+    const of = (count: number) =>
+      encodeAck({ ...ACK, followed: new Array(count).fill(ACK.followed[0]) });
+    expect(isAck(of(NODES_MAX - 1))).toBe(true);
+    expect(of(NODES_MAX - 1).length).toBeLessThanOrEqual(BODY_BYTES);
+    expect(isAck(of(NODES_MAX))).toBe(false);
+  });
+});
+
 describe("DATA", () => {
   const BYTES = Uint8Array.from([3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfe, 1, 2, 3]);
 
@@ -109,6 +165,13 @@ describe("DATA", () => {
     expect(isData(BYTES)).toBe(true);
     expect(dataSequence(BYTES)).toBe(0xfffffffe);
     expect(dataPayload(BYTES)).toEqual(Uint8Array.from([1, 2, 3]));
+  });
+
+  test("somebody may wait for it", () => {
+    expect(isUrgent(BYTES)).toBe(false);
+    const urgent = encodeData(0xfffffffe, Uint8Array.from([1, 2, 3]), true);
+    expect(urgent).toEqual(BYTES.with(1, 1));
+    expect(isUrgent(urgent)).toBe(true);
   });
 
   test("a frame without a payload, and another kind, are refused", () => {

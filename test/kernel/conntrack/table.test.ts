@@ -99,7 +99,7 @@ function ready(child: ChildProcess): Promise<unknown> {
 
 function comparable(line: string): string {
   const [protocol, number, _timeout, ...words] = line.split(/\s+/);
-  const shown = words.filter((word) => !/^(use|bucket|owner|community-id)=/.test(word));
+  const shown = words.filter((word) => !/^(use|bucket|owner|peers|community-id)=/.test(word));
   return [protocol, number, ...shown].join(" ");
 }
 

@@ -1,0 +1,67 @@
+/** Replication of flows as `shardwall status` shows it. */
+import type { SyncReport } from "../api/report.js";
+import { durationText, fields, table } from "./output.js";
+import { resyncProgress } from "./resync.js";
+
+type Peer = SyncReport["peers"][number];
+
+const TITLES = [
+  ...["FLOWS OF", "TABLE", "NEXT", "LAG", "NEWS", "NAKS OUT", "NAKS IN", "LOST", "DRIFT"],
+  ...["REPAIRS", "OURS THERE", "LAG THERE", "ACKED", "CONDITION"],
+];
+
+/**
+ * Health per peer and direction. What comes from it: TABLE to REPAIRS, where NAKS OUT are for what
+ * got lost on the way here. What goes to it: NAKS IN, OURS THERE to ACKED, as it says itself.
+ */
+export function syncText(sync: SyncReport | null): string {
+  if (sync === null) return "";
+  const rows = sync.peers.map(peerRow);
+  const parts = [fields(headFields(sync))];
+  if (rows.length > 0) parts.push(table(TITLES, rows));
+  return parts.join("\n\n");
+}
+
+function headFields(sync: SyncReport): (readonly [string, string])[] {
+  const { degraded, resync } = sync;
+  const state = degraded === null ? "as the kernel's" : conditionText(degraded);
+  const flows = `${sync.flows} of ${sync.flowsMax}, ${state}, ${sync.backlog} to tell`;
+  if (resync === null) return [["flows", flows]];
+  const { state: stage, forMs, reason } = resync;
+  const detail = stage === "running" ? resyncProgress({ sync }) : reason;
+  const text = `${stage} ${durationText(forMs)}${detail === "" ? "" : `, ${detail}`}`;
+  return [
+    ["flows", flows],
+    ["resync", text],
+  ];
+}
+
+function peerRow(peer: Peer): (string | number)[] {
+  const { there, degraded, ackAgeMs } = peer;
+  return [
+    peer.node,
+    peer.isComplete ? "complete" : `${Math.floor(peer.progress * 100)} %`,
+    peer.sequence,
+    peer.lag,
+    durationText(peer.ageMs),
+    peer.naksSent,
+    peer.naksHeard,
+    peer.outOfSync,
+    peer.drift,
+    peer.repairs,
+    thereText(there),
+    there?.lag ?? "-",
+    ackAgeMs === null ? "never" : durationText(ackAgeMs),
+    degraded === null ? "ok" : conditionText(degraded),
+  ];
+}
+
+function thereText(there: Peer["there"]): string {
+  if (there === null) return "unheard";
+  if (!there.isFollowing) return "asked for";
+  return there.isComplete ? "complete" : "arriving";
+}
+
+function conditionText({ why, forMs }: { why: string; forMs: number }): string {
+  return `${why}, ${durationText(forMs)}`;
+}

@@ -1,0 +1,56 @@
+/** A peer: how its stream is followed here, and how it says to follow ours. */
+import type { Member } from "../membership/view.js";
+import { Stream } from "./stream.js";
+
+/** What a peer said last about our stream. */
+export interface Acknowledged {
+  readonly isFollowing: boolean;
+  /** Whether our table is complete there. */
+  readonly isComplete: boolean;
+  readonly lag: number;
+  /** Frames of ours that it has, in the count of {@link SendBuffer.total}. */
+  readonly frames: number;
+}
+
+/** A peer whose stream is followed, or is to be. */
+export interface Follower extends Member {
+  readonly stream: Stream;
+  isUp: boolean;
+  ticket: number;
+  resyncMs: number;
+  /** When something new of the stream last arrived. */
+  heardMs: number;
+  /** NAKs sent to it, and heard from it: one for each direction. */
+  naksSent: number;
+  naksHeard: number;
+  outOfSync: number;
+  /** Null until it has said something about our stream. */
+  acknowledged: Acknowledged | null;
+  /** Its newest ACK: number, and when it came. */
+  ackNumber: number;
+  ackMs: number;
+  /** Why it is degraded (bits of DEGRADED), and since when; 0: it is well. */
+  degraded: number;
+  degradedSinceMs: number;
+}
+
+/** A peer of which nothing is known yet. @param frames length of its send buffer */
+export function newFollower({ node, incarnation }: Member, frames: number): Follower {
+  return {
+    node,
+    incarnation,
+    stream: new Stream(frames),
+    isUp: true,
+    ticket: 0,
+    resyncMs: Number.NEGATIVE_INFINITY,
+    heardMs: 0,
+    naksSent: 0,
+    naksHeard: 0,
+    outOfSync: 0,
+    acknowledged: null,
+    ackNumber: 0,
+    ackMs: Number.NEGATIVE_INFINITY,
+    degraded: 0,
+    degradedSinceMs: 0,
+  };
+}

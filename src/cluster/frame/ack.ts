@@ -1,0 +1,107 @@
+/**
+ * ACK: "so far I have come with the streams of all of you, and this is how I am myself". Sent in a
+ * steady interval, at once when a frame asks for it, and at once when the own condition changes, so
+ * its loss costs one more wait.
+ *
+ *      0    kind      u8      8
+ *      1    reasons   u8      bits of DEGRADED; 0: all is well
+ *      2    count     u16     how many parts follow, 0..NODES_MAX - 1
+ *      4    number    u32     ACKs of this incarnation; an older one is not news
+ *      8    degraded  u32     milliseconds that the sender has been degraded
+ *     12    parts:
+ *            0  node         u8      whose stream it is
+ *            1  flags        u8      1 it is followed, 2 its table is complete here
+ *            2  lag          u16     frames known to be sent and not here; 65535: as many or more
+ *            4  next         u32     the first frame that was not delivered
+ *            8  incarnation  u64     of `node`
+ */
+import { NODES_MAX } from "../limits.js";
+import type { Member } from "../membership/view.js";
+import { viewOf } from "./header.js";
+import { KIND } from "./kind.js";
+
+const AT_REASONS = 1;
+const AT_COUNT = 2;
+const AT_NUMBER = 4;
+const AT_DEGRADED = 8;
+const AT_PARTS = 12;
+const PART_BYTES = 16;
+const FOLLOWING = 1;
+const COMPLETE = 2;
+const LAG_MAX = 0xffff;
+
+/** Why what a node tells of its flows may be out of date. */
+export const DEGRADED = {
+  /** The kernel has dropped events; its table is being read again. */
+  EVENTS_LOST: 1,
+  /** The kernel's table is being read for another reason: a start, or a resync. */
+  READING: 2,
+} as const;
+
+/** How far the sender of an ACK has come with one stream. */
+export interface Followed extends Member {
+  readonly isFollowing: boolean;
+  readonly isComplete: boolean;
+  readonly lag: number;
+  readonly next: number;
+}
+
+export interface Ack {
+  readonly reasons: number;
+  readonly degradedMs: number;
+  readonly number: number;
+  readonly followed: readonly Followed[];
+}
+
+export function isAck(bytes: Uint8Array): boolean {
+  if (bytes.length < AT_PARTS || bytes[0] !== KIND.ack) return false;
+  const count = viewOf(bytes).getUint16(AT_COUNT);
+  if (count >= NODES_MAX || bytes.length !== AT_PARTS + count * PART_BYTES) return false;
+  for (let at = AT_PARTS; at < bytes.length; at += PART_BYTES) if (bytes[at] === 0) return false;
+  return true;
+}
+
+/** Reads what `isAck` found to be one. */
+export function readAck(bytes: Uint8Array): Ack {
+  const view = viewOf(bytes);
+  return {
+    reasons: view.getUint8(AT_REASONS),
+    degradedMs: view.getUint32(AT_DEGRADED),
+    number: view.getUint32(AT_NUMBER),
+    followed: Array.from({ length: view.getUint16(AT_COUNT) }, (_, index) =>
+      readPart(view, AT_PARTS + index * PART_BYTES),
+    ),
+  };
+}
+
+function readPart(view: DataView, at: number): Followed {
+  const flags = view.getUint8(at + 1);
+  return {
+    node: view.getUint8(at),
+    incarnation: view.getBigUint64(at + 8),
+    isFollowing: (flags & FOLLOWING) !== 0,
+    isComplete: (flags & COMPLETE) !== 0,
+    lag: view.getUint16(at + 2),
+    next: view.getUint32(at + 4),
+  };
+}
+
+/** Encodes at most `NODES_MAX - 1` parts. */
+export function encodeAck(ack: Ack): Uint8Array {
+  const bytes = new Uint8Array(AT_PARTS + ack.followed.length * PART_BYTES);
+  const view = viewOf(bytes);
+  bytes[0] = KIND.ack;
+  bytes[AT_REASONS] = ack.reasons;
+  view.setUint16(AT_COUNT, ack.followed.length);
+  view.setUint32(AT_NUMBER, ack.number);
+  view.setUint32(AT_DEGRADED, Math.min(0xffff_ffff, Math.round(ack.degradedMs)));
+  ack.followed.forEach((each, index) => {
+    const at = AT_PARTS + index * PART_BYTES;
+    bytes[at] = each.node;
+    bytes[at + 1] = (each.isFollowing ? FOLLOWING : 0) | (each.isComplete ? COMPLETE : 0);
+    view.setUint16(at + 2, Math.min(LAG_MAX, each.lag));
+    view.setUint32(at + 4, each.next);
+    view.setBigUint64(at + 8, each.incarnation);
+  });
+  return bytes;
+}
