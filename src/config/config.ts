@@ -130,7 +130,7 @@ function configOf(parsed: Parsed, file: string): Config {
     membership: { ...membership, size: membership.size ?? null },
     interfaces: parsed.interfaces.map(interfaceOf),
     dataplane: parsed.dataplane,
-    sync: parsed.sync,
+    sync: syncOf(parsed.sync),
     nat: parsed.nat.map((rule) => natOf(rule, parsed.interfaces)),
     api: {
       socket: api.socket,
@@ -138,6 +138,11 @@ function configOf(parsed: Parsed, file: string): Config {
     },
     log: parsed.log,
   };
+}
+
+function syncOf(sync: Parsed["sync"]): Config["sync"] {
+  const prefixes = (all: readonly string[]) => all.map((text) => parsePrefix(text) as Prefix);
+  return { ...sync, ignore: prefixes(sync.ignore), only: prefixes(sync.only) };
 }
 
 function linkOf(link: Parsed["links"][number]): LinkConfig {

@@ -111,6 +111,10 @@ export const SYNC_PROTOCOLS: Bound = { min: 0, max: 8 };
 /** Ports of a translation where none are given: all but the privileged ones. */
 export const NAT_PORTS = "1024-65535";
 
+/** Entries of `sync.states`, `sync.ignore` and `sync.only`. Above: refused at load. */
+export const SYNC_STATES: Bound = { min: 1, max: 3 };
+export const SYNC_PREFIXES: Bound = { min: 0, max: 64 };
+
 /** Runs of a range in one heartbeat; beyond it a node goes to its sorted target directly. */
 export const RUNS_MAX = 128;
 
@@ -160,8 +164,12 @@ export const MIRROR_IDLE_MS = 180_000;
  * leave events out, up to the maximum. At the maximum events are lost, counted and repaired by
  * reading the table again.
  */
-export const EVENT_BUFFER_BYTES = 2_097_152;
 export const EVENT_BUFFER_BYTES_MAX = 67_108_864;
+export const EVENT_BUFFER: Bound = {
+  min: 4096,
+  max: EVENT_BUFFER_BYTES_MAX,
+  fallback: 2_097_152,
+};
 
 /**
  * Milliseconds in which the client of a streamed answer reads nothing, such as a user in front of a
@@ -180,3 +188,9 @@ export const SYNC_WINDOW_MS: Bound = { min: 0, max: 10_000, fallback: 250 };
 
 /** Flows known to a node, own and replicated. At the bound, those without a reply make room. */
 export const SYNC_FLOWS: Bound = { min: 1024, max: 4_194_304, fallback: 262_144 };
+
+/**
+ * Milliseconds the first reply of a flow may wait for the peers. A peer that takes all of them is
+ * not waited for again until it has caught up.
+ */
+export const SYNC_HOLD_MS: Bound = { min: 0, max: 5000, fallback: 0 };

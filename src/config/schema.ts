@@ -15,6 +15,7 @@ import {
 } from "./address.js";
 import { flag, list, section, text, whole, wholeOr, wholeOrHex, word } from "./leaf.js";
 import * as limits from "./limits.js";
+import { sync } from "./sync-schema.js";
 
 const interfaceName = (description: string) =>
   text(
@@ -138,22 +139,6 @@ const dataplane = section(
     strictTcp: flag(true, "Set net.netfilter.nf_conntrack_tcp_loose to 0 while running."),
   },
   "The way of a packet.",
-);
-
-const sync = section(
-  {
-    protocols: list(
-      word(
-        ["tcp", "udp", "udplite", "sctp", "dccp", "icmp", "icmpv6", "gre"],
-        "Protocol of the flows.",
-      ),
-      limits.SYNC_PROTOCOLS,
-      "Protocols whose flows are replicated.",
-    ).default(["tcp", "udp", "icmp"]),
-    windowMs: wholeOr(limits.SYNC_WINDOW_MS, "Flows that live shorter than this are not told."),
-    flows: wholeOr(limits.SYNC_FLOWS, "Flows that a node remembers, own and replicated."),
-  },
-  "Flow replication.",
 );
 
 const natRule = section(

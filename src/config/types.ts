@@ -95,6 +95,13 @@ export interface Config {
     readonly windowMs: number;
     /** Records. */
     readonly flows: number;
+    readonly states: readonly ("opening" | "established" | "closing")[];
+    readonly ignore: readonly Prefix[];
+    /** Empty: everything. */
+    readonly only: readonly Prefix[];
+    readonly eventBufferBytes: number;
+    /** Milliseconds; 0: nothing is held. */
+    readonly holdMs: number;
   };
   /** The first that fits a packet counts. */
   readonly nat: readonly NatConfig[];

@@ -120,5 +120,7 @@ export function syncData(config: Config): Omit<SyncThreadData, "control"> {
     windowMs: sync.windowMs,
     flowsMax: sync.flows,
     protocols: sync.protocols.flatMap((name) => PROTOCOL_NUMBERS[name] ?? []),
+    scope: { states: sync.states, ignore: sync.ignore, only: sync.only },
+    eventBufferBytes: sync.eventBufferBytes,
   };
 }

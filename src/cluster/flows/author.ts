@@ -46,8 +46,8 @@ export class Author {
 
   /** The kernel has this record, now so; parts that have not changed may be missing. */
   onAlive(told: Replicated, now: number): void {
-    if (!this.settings.isWanted(told)) return;
-    if (isOver(told)) return this.onEnd(told, true, now);
+    // A flow that leaves the filters ends for the peers, whatever becomes of it here.
+    if (isOver(told) || !this.settings.isWanted(told)) return this.onEnd(told, true, now);
     const key = keyOf(told);
     const entry = this.shelf.table.get(key);
     const known = this.young.get(key)?.record ?? (this.dying.has(key) ? undefined : entry?.record);

@@ -2,6 +2,7 @@
  * The kernel's side of flow replication: its events and its table as records, and what replication
  * wants of the table carried out. Belongs to the sync thread.
  */
+import { EVENT_BUFFER_BYTES_MAX } from "../../config/limits.js";
 import { IPS } from "../../kernel/conntrack/constants.js";
 import { ConntrackEvents } from "../../kernel/conntrack/events.js";
 import {
@@ -40,7 +41,7 @@ interface Wish {
 
 export class KernelFlows {
   private readonly refusals: Record<string, number> = {};
-  private readonly events = new ConntrackEvents();
+  private readonly events: ConntrackEvents;
   private readonly table = new ConntrackTable();
   /** A dump occupies its socket until its end. */
   private readonly dumps = new ConntrackTable();
@@ -50,8 +51,16 @@ export class KernelFlows {
   private wishes: Wish[] = [];
   private readonly records: FlowRecord[] = [];
 
-  /** @throws OpError, EPERM without CAP_NET_ADMIN */
-  constructor(private readonly field: MarkField) {
+  /**
+   * @param bufferBytes receive buffer of the events at the start
+   * @throws OpError, EPERM without CAP_NET_ADMIN
+   */
+  constructor(
+    private readonly field: MarkField,
+    bufferBytes: number,
+  ) {
+    const bufferBytesMax = Math.max(bufferBytes, EVENT_BUFFER_BYTES_MAX);
+    this.events = new ConntrackEvents({ bufferBytes, bufferBytesMax });
     this.expectations = new KernelExpectations(this.table, field);
   }
 

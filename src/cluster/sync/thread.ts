@@ -12,12 +12,14 @@ import { MarkField } from "../../state/mark-field.js";
 import { describe, type FlowDescription } from "../flows/description.js";
 import type { FlowHealth } from "../flows/health.js";
 import type { FlowEvent, FlowOutput } from "../flows/output.js";
+import type { Replicated } from "../flows/record.js";
 import { flowSettings } from "../flows/settings.js";
 import { FlowSync } from "../flows/sync.js";
 import type { FlowInput } from "../output.js";
 import type { Bitmap } from "../ranges/bitmap.js";
 import { isReplicable } from "./filter.js";
 import { KernelFlows } from "./kernel-flows.js";
+import { inScope, type ScopeSettings } from "./scope.js";
 
 /** Milliseconds between two looks at the kernel's events. */
 const TICK_MS = 10;
@@ -35,6 +37,8 @@ export interface SyncThreadData {
   readonly flowsMax: number;
   /** IANA numbers of the protocols that are replicated. */
   readonly protocols: readonly number[];
+  readonly scope: ScopeSettings;
+  readonly eventBufferBytes: number;
 }
 
 /** From the control thread. */
@@ -76,10 +80,11 @@ class SyncThread {
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly data: SyncThreadData) {
-    const { control, node, buckets, windowMs, flowsMax, protocols } = data;
-    this.kernel = new KernelFlows(new MarkField(data.markMask));
+    const { control, node, buckets, windowMs, flowsMax } = data;
+    this.kernel = new KernelFlows(new MarkField(data.markMask), data.eventBufferBytes);
     const random32 = () => Number(random64() & 0xffffffffn);
-    const isWanted = isReplicable(protocols);
+    const [isReplicated, isInScope] = [isReplicable(data.protocols), inScope(data.scope)];
+    const isWanted = (record: Replicated) => isReplicated(record) && isInScope(record);
     const settings = flowSettings({ node, buckets, windowMs, flowsMax, random32, isWanted });
     this.sync = new FlowSync(settings, bootMs());
     control.on("message", (request: SyncRequest) => this.onRequest(request));

@@ -9,7 +9,7 @@
  * Flows that were there before the first listener have no events where the sysctl
  * net.netfilter.nf_conntrack_events is 2 (the default since Linux 5.19): they end in silence.
  */
-import { EVENT_BUFFER_BYTES, EVENT_BUFFER_BYTES_MAX } from "../../config/limits.js";
+import { EVENT_BUFFER, EVENT_BUFFER_BYTES_MAX } from "../../config/limits.js";
 import { type Netlink, native } from "../../platform/native.js";
 import { errnoName, operation } from "../../platform/op-error.js";
 import { GROUP } from "./constants.js";
@@ -29,7 +29,7 @@ export interface EventSettings {
 }
 
 const DEFAULTS: EventSettings = {
-  bufferBytes: EVENT_BUFFER_BYTES,
+  bufferBytes: EVENT_BUFFER.fallback as number,
   bufferBytesMax: EVENT_BUFFER_BYTES_MAX,
 };
 
