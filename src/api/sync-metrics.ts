@@ -62,6 +62,8 @@ function addPeers(registry: Registry, peers: readonly Peer[]): void {
   gauge(registry, "shardwall_sync_peer_unheard", "1 if it does not hear this node.", unheard);
   const degraded = each((peer) => (peer.degraded?.forMs ?? 0) / 1000);
   gauge(registry, "shardwall_sync_peer_degraded_seconds", "As the peer says.", degraded);
+  const onsets = each(({ degradations }) => degradations);
+  counter(registry, "shardwall_sync_peer_degradations_total", "Times it was degraded.", onsets);
   const lost = each(({ outOfSync }) => outOfSync);
   counter(registry, "shardwall_sync_peer_lost_total", "Times its stream was lost.", lost);
   const drift = each((peer) => peer.drift);

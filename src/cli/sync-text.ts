@@ -7,7 +7,7 @@ type Peer = SyncReport["peers"][number];
 
 const TITLES = [
   ...["FLOWS OF", "TABLE", "NEXT", "LAG", "NEWS", "NAKS OUT", "NAKS IN", "LOST", "DRIFT"],
-  ...["REPAIRS", "OURS THERE", "LAG THERE", "ACKED", "CONDITION"],
+  ...["REPAIRS", "OURS THERE", "LAG THERE", "ACKED", "DEGRADED", "CONDITION"],
 ];
 
 /**
@@ -52,6 +52,7 @@ function peerRow(peer: Peer): (string | number)[] {
     thereText(there),
     there?.lag ?? "-",
     ackAgeMs === null ? "never" : durationText(ackAgeMs),
+    peer.degradations,
     degraded === null ? "ok" : conditionText(degraded),
   ];
 }

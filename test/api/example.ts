@@ -69,6 +69,7 @@ const FOLLOWED: SyncReport["peers"][number] = {
   ackAgeMs: 30,
   there: { isFollowing: true, isComplete: true, lag: 7, unacknowledged: 9 },
   degraded: null,
+  degradations: 11,
 };
 
 /** Replication of that node: node 1 is behind it, node 3 is degraded and does not hear it. */

@@ -42,11 +42,11 @@ describe("replication", () => {
 
   test("a peer that is behind us", () => {
     const here = ["complete", "5000", "0", "400ms", "3", "4", "1", "2", "6"];
-    expect(row(1)).toEqual(["", "1", ...here, "complete", "7", "30ms", "ok"]);
+    expect(row(1)).toEqual(["", "1", ...here, "complete", "7", "30ms", "11", "ok"]);
   });
 
   test("a peer that does not hear us, and is degraded", () => {
-    expect(row(3)?.slice(-4)).toEqual(["unheard", "-", "never", "kernel events lost, 1.2s"]);
+    expect(row(3)?.slice(-5)).toEqual(["unheard", "-", "never", "11", "kernel events lost, 1.2s"]);
   });
 
   test("in a word for each node", () => {

@@ -29,9 +29,10 @@ export interface Follower extends Member {
   /** Its newest ACK: number, and when it came. */
   ackNumber: number;
   ackMs: number;
-  /** Why it is degraded (bits of DEGRADED), and since when; 0: it is well. */
+  /** Why it is degraded (bits of DEGRADED), 0: it is well; since when; and how often it was. */
   degraded: number;
   degradedSinceMs: number;
+  degradations: number;
 }
 
 /** A peer of which nothing is known yet. @param frames length of its send buffer */
@@ -52,5 +53,6 @@ export function newFollower({ node, incarnation }: Member, frames: number): Foll
     ackMs: Number.NEGATIVE_INFINITY,
     degraded: 0,
     degradedSinceMs: 0,
+    degradations: 0,
   };
 }

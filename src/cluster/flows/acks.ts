@@ -20,6 +20,7 @@ export class Acks {
   private dueMs = 0;
   private eagerUntilMs = Number.NEGATIVE_INFINITY;
   private toldReasons = 0;
+  private toldOnsets = 0;
 
   constructor(
     private readonly broadcast: Broadcast,
@@ -46,7 +47,8 @@ export class Acks {
   }
 
   onTick(now: number): void {
-    const isNews = (this.audit.degraded?.reasons ?? 0) !== this.toldReasons;
+    const { degraded, onsets } = this.audit;
+    const isNews = (degraded?.reasons ?? 0) !== this.toldReasons || onsets !== this.toldOnsets;
     if (isNews || now >= this.dueMs) this.send(now);
   }
 
@@ -76,15 +78,19 @@ export class Acks {
     const { node, incarnation } = from;
     const tell = (event: FlowEvent) => this.out({ kind: "event", event });
     if (was === 0 && reasons !== 0) {
+      from.degradations += 1;
       tell({ name: "peerDegraded", peer: { node, incarnation }, reasons });
     } else if (was !== 0 && reasons === 0) tell({ name: "peerWell", peer: { node, incarnation } });
   }
 
   private send(now: number): void {
     this.dueMs = now + ACK_MS;
-    const { degraded } = this.audit;
+    const { degraded, last, onsets } = this.audit;
     const followers = this.broadcast.peers();
-    this.toldReasons = degraded?.reasons ?? 0;
+    // Where it began and ended since the last ACK, it is told once, and its end with the next tick.
+    const told = onsets === this.toldOnsets ? degraded : last;
+    this.toldOnsets = onsets;
+    this.toldReasons = told?.reasons ?? 0;
     if (followers.length === 0) return;
     this.number = advance(this.number);
     const followed = followers.map(({ node, incarnation, stream }) => ({
@@ -95,7 +101,7 @@ export class Acks {
       lag: stream.lag,
       next: stream.expected,
     }));
-    const degradedMs = degraded ? now - degraded.sinceMs : 0;
+    const degradedMs = told ? now - told.sinceMs : 0;
     const ack = { reasons: this.toldReasons, degradedMs, number: this.number, followed };
     this.out({ kind: "send", body: encodeAck(ack) });
   }

@@ -30,6 +30,9 @@ export interface Degraded {
 export class Audit {
   /** Null: what is told of the own flows is as the kernel has them. */
   degraded: Degraded | null = null;
+  /** The last time it was not so, also where that is over already; and how often it was so. */
+  last: Degraded | null = null;
+  onsets = 0;
   readonly counters = { dumps: 0, eventLosses: 0, missed: 0, recreated: 0, swept: 0 };
   private askedMs: number | null = null;
   private mustRepeat = false;
@@ -92,8 +95,10 @@ export class Audit {
   }
 
   private readAfter(reason: number, now: number): void {
+    if (this.degraded === null) this.onsets += 1;
     const { reasons = 0, sinceMs = now } = this.degraded ?? {};
     this.degraded = { reasons: reasons | reason, sinceMs };
+    this.last = this.degraded;
     if (this.askedMs === null) this.ask(now);
     else this.mustRepeat = true;
   }

@@ -79,6 +79,8 @@ export interface PeerHealth extends Member {
   readonly there: PeerThere | null;
   /** Why what it tells may be out of date, and for how long so far; null: it is well. */
   readonly degraded: { readonly why: string; readonly forMs: number } | null;
+  /** Times that it was not well. */
+  readonly degradations: number;
 }
 
 /** @param total frames this node has sent */
@@ -100,6 +102,7 @@ export function peerHealth(
     ageMs: now - follower.heardMs,
     ackAgeMs: Number.isFinite(follower.ackMs) ? now - follower.ackMs : null,
     there: acknowledged && thereOf(acknowledged, total),
+    degradations: follower.degradations,
     degraded: degradedText(follower.degraded, now - follower.degradedSinceMs),
   };
 }

@@ -117,6 +117,18 @@ describe("C4: a node that may have told what is not so says it", () => {
     }
   });
 
+  test("also where it is over before anybody could be told", () => {
+    const world = settled(57, 2);
+    const [a, b] = world.boxes;
+    world.act(a, (sync) => sync.onEventLoss(world.now).filter(({ kind }) => kind !== "dump"));
+    world.act(a, (sync) => sync.onDump([...a.kernel.values()], world.now));
+    expect(a.sync?.health(world.now).degraded).toBeNull();
+    world.run(50);
+    expect(b.told.slice(-2)).toEqual(["peerDegraded", "peerWell"]);
+    expect(peerOf(world, b, a)).toMatchObject({ degraded: null });
+    expect(peerOf(world, b, a).degradations).toBeGreaterThan(0);
+  });
+
   test("for as long as it lasts, from its beginning", () => {
     const world = settled(47, 2);
     const [a, b] = world.boxes;
