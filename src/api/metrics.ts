@@ -8,7 +8,7 @@ import { METRICS_BYTES_MAX } from "../config/limits.js";
 import { type Answer, boundedServer, closed, json, listening } from "./http.js";
 import type { NodeState, StatusReport } from "./report.js";
 import { counter, gauge, type Sample } from "./samples.js";
-import { addSync } from "./sync-metrics.js";
+import { addHold, addSync } from "./sync-metrics.js";
 
 const STATES: readonly NodeState[] = ["joining", "syncing", "active", "draining", "dead"];
 
@@ -20,6 +20,7 @@ export async function metricsText(status: StatusReport): Promise<string> {
   addPackets(registry, status);
   addPeers(registry, status);
   if (status.sync !== null) addSync(registry, status.sync);
+  if (status.hold !== null) addHold(registry, status.hold);
   return registry.metrics();
 }
 

@@ -77,6 +77,31 @@ export interface SyncReport extends Omit<SyncSnapshot, "peers"> {
   readonly peers: readonly Omit<PeerHealth, "incarnation">[];
 }
 
+/** First replies that wait until the peers have their flows. */
+export interface HoldReport {
+  /** Longest wait in milliseconds. */
+  readonly holdMs: number;
+  /** Replies that are held now. */
+  readonly holding: number;
+  /** Replies that were asked about; each is in exactly one of the next four, or still waits. */
+  readonly asked: number;
+  /** Of no flow that is replicated from here. */
+  readonly needless: number;
+  /** Of flows that all awaited peers had already. */
+  readonly atOnce: number;
+  /** Held until all awaited peers had acknowledged. */
+  readonly acknowledged: number;
+  /** Held for the whole time: some peer was too slow, and is cut off. */
+  readonly late: number;
+  /** Let through for want of room. */
+  readonly overflow: number;
+  /** Let through because the sync thread did not answer in time. */
+  readonly unanswered: number;
+  /** Times that a peer was cut off, and those that are now. */
+  readonly cutOffs: number;
+  readonly cutOff: readonly { readonly node: number; readonly forMs: number }[];
+}
+
 export interface StatusReport {
   readonly node: number;
   readonly cluster: string;
@@ -100,6 +125,8 @@ export interface StatusReport {
   readonly transport: Readonly<Record<string, number>>;
   /** Replication of flows; null before it has begun. */
   readonly sync: SyncReport | null;
+  /** Null with `sync.holdMs: 0`. */
+  readonly hold: HoldReport | null;
   readonly isolation: string;
   readonly uptimeMs: number;
 }

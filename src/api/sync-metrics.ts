@@ -1,6 +1,6 @@
 /** Metrics of flow replication: per peer and direction, `here` what comes, `there` what goes. */
 import type { Registry } from "prom-client";
-import type { SyncReport } from "./report.js";
+import type { HoldReport, SyncReport } from "./report.js";
 import { counter, gauge, type Sample } from "./samples.js";
 
 type Peer = SyncReport["peers"][number];
@@ -23,6 +23,17 @@ export function addSync(registry: Registry, sync: SyncReport): void {
   const refused = refusals.map(([errno, count]): Sample => [count, { errno }]);
   counter(registry, "shardwall_sync_refused_total", "Refusals of the kernel.", refused);
   addPeers(registry, sync.peers);
+}
+
+export function addHold(registry: Registry, hold: HoldReport): void {
+  const { holding, cutOff, cutOffs, acknowledged, atOnce, needless, late } = hold;
+  const { overflow, unanswered } = hold;
+  gauge(registry, "shardwall_held_replies", "Replies that wait for the peers.", [[holding]]);
+  const outcomes = { acknowledged, atOnce, needless, late, overflow, unanswered };
+  const left = Object.entries(outcomes).map(([outcome, count]): Sample => [count, { outcome }]);
+  counter(registry, "shardwall_held_replies_total", "Held replies by outcome.", left);
+  gauge(registry, "shardwall_hold_cut_off_peers", "Peers not waited for.", [[cutOff.length]]);
+  counter(registry, "shardwall_hold_cut_offs_total", "Times a peer was cut off.", [[cutOffs]]);
 }
 
 const flag = (holds: boolean) => (holds ? 1 : 0);

@@ -2,7 +2,7 @@
 import type { LinkReport, PeerReport, StatusReport } from "../api/report.js";
 import { ask, type ClientOptions } from "./client.js";
 import { durationText, fields, print, rangeText, shareText, table } from "./output.js";
-import { syncText } from "./sync-text.js";
+import { holdText, syncText } from "./sync-text.js";
 
 export async function status(options: ClientOptions): Promise<void> {
   const report = await ask<StatusReport>(options.socket, "GET", "/v1/status");
@@ -14,7 +14,7 @@ export function statusText(report: StatusReport): string {
   const parts = [nodeText(report), reasonText(report), kernelText(report)];
   if (report.workers.length > 0) parts.push(workerText(report));
   parts.push(report.peers.length === 0 ? "no peers heard" : peerText(report.peers));
-  parts.push(syncText(report.sync), datagramText(report));
+  parts.push(syncText(report.sync), holdText(report.hold), datagramText(report));
   return parts.filter((part) => part !== "").join("\n\n");
 }
 

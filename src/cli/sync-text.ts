@@ -1,5 +1,5 @@
 /** Replication of flows as `shardwall status` shows it. */
-import type { SyncReport } from "../api/report.js";
+import type { HoldReport, SyncReport } from "../api/report.js";
 import { durationText, fields, table } from "./output.js";
 import { resyncProgress } from "./resync.js";
 
@@ -20,6 +20,26 @@ export function syncText(sync: SyncReport | null): string {
   const parts = [fields(headFields(sync))];
   if (rows.length > 0) parts.push(table(TITLES, rows));
   return parts.join("\n\n");
+}
+
+/** What became of the replies that were held. */
+export function holdText(hold: HoldReport | null): string {
+  if (hold === null) return "";
+  const { cutOff, cutOffs } = hold;
+  const names = cutOff.map(({ node, forMs }) => `node ${node} for ${durationText(forMs)}`);
+  const head = fields([
+    ["hold", `up to ${hold.holdMs} ms, ${hold.holding} waiting`],
+    ["cut off", `${names.join(", ") || "nobody"} (${cutOffs} times in all)`],
+  ]);
+  const rows = [
+    ["acknowledged by all peers", hold.acknowledged],
+    ["known to all peers before", hold.atOnce],
+    ["not replicated", hold.needless],
+    ["whole time over", hold.late],
+    ["no room", hold.overflow],
+    ["no answer", hold.unanswered],
+  ];
+  return `${head}\n\n${table(["HELD REPLIES", "PACKETS"], rows)}`;
 }
 
 function headFields(sync: SyncReport): (readonly [string, string])[] {

@@ -194,3 +194,16 @@ export const SYNC_FLOWS: Bound = { min: 1024, max: 4_194_304, fallback: 262_144 
  * not waited for again until it has caught up.
  */
 export const SYNC_HOLD_MS: Bound = { min: 0, max: 5000, fallback: 0 };
+
+/** Replies held at once, a power of two. One more is let through and counted `overflow`. */
+export const HELD_PACKETS_MAX = 1024;
+
+/** Packets the kernel keeps for the thread that holds: those that are held, and what comes in. */
+export const HOLD_QUEUE_LENGTH = 4 * HELD_PACKETS_MAX;
+
+/** A held reply leaves at the latest this many milliseconds after `sync.holdMs`, counted `late`. */
+export const HOLD_GRACE_MS = 20;
+
+/** Flows other than TCP whose answer is remembered, a power of two, and for how long. */
+export const HOLD_ANSWERED_FLOWS = 4096;
+export const HOLD_ANSWERED_MS = 2000;

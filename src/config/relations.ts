@@ -14,7 +14,7 @@ export function checkRelations(sections: Partial<Parsed>): Finding[] {
   return [
     ...(cluster ? [...secretFindings(cluster), ...hashFindings(cluster)] : []),
     ...(cluster && dataplane ? markFindings(cluster, dataplane) : []),
-    ...(dataplane ? queueFindings(dataplane) : []),
+    ...(dataplane && sync ? queueFindings(dataplane, sync) : []),
     ...(timing ? timingFindings(timing) : []),
     ...(membership ? membershipFindings(membership) : []),
     ...(links ? linkFindings(links) : []),
@@ -94,10 +94,13 @@ function markFindings(cluster: Parsed["cluster"], dataplane: Parsed["dataplane"]
   return [finding(path, message, `${needed} bits or more`)];
 }
 
-function queueFindings(dataplane: Parsed["dataplane"]): Finding[] {
-  const last = dataplane.firstQueue + dataplane.queues - 1;
+/** With a hold there is one queue more, for the replies that wait. */
+function queueFindings(dataplane: Parsed["dataplane"], sync: Parsed["sync"]): Finding[] {
+  const more = sync.holdMs > 0 ? 1 : 0;
+  const last = dataplane.firstQueue + dataplane.queues + more - 1;
   if (last < limits.QUEUE_NUMBERS) return [];
-  const allowed = `firstQueue + queues at most ${limits.QUEUE_NUMBERS}`;
+  const hold = more === 1 ? " + 1 with sync.holdMs" : "";
+  const allowed = `firstQueue + queues${hold} at most ${limits.QUEUE_NUMBERS}`;
   return [finding(["dataplane", "firstQueue"], `makes ${last} the last queue`, allowed)];
 }
 

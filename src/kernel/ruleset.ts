@@ -18,6 +18,7 @@
  * is skipped. Until the batch has filled the chains `to_queue`, `mark_restore` and `mark_save`,
  * `settle` drops everything.
  */
+import { HELD_PROTOCOLS } from "../state/hold-channel.js";
 import { NAT_RULE_BYTES, type NatSettings, natText, plainNatText, writeNat } from "./nat-rules.js";
 import {
   arpTable,
@@ -46,6 +47,8 @@ export interface RulesetSettings extends NatSettings {
   readonly links: readonly { readonly interface: string; readonly port: number }[];
   readonly firstQueue: number;
   readonly queues: number;
+  /** Hold first replies in a queue of their own, behind the last of `queues`. */
+  readonly hold: boolean;
 }
 
 /** Kernel-side drops, by the name of the nft counter. */
@@ -67,6 +70,13 @@ const TARGETS_BYTES = 16384;
 export function targetsBytes({ nat }: RulesetSettings): number {
   return TARGETS_BYTES + nat.length * NAT_RULE_BYTES;
 }
+
+/**
+ * A reply of a flow that is not assured: of TCP the answer to a SYN. The kernel has confirmed the
+ * flow by then, with both its tuples.
+ */
+const HOLD_TEXT = `    ct direction reply ct status & assured == 0 meta l4proto { ${HELD_PROTOCOLS.join(", ")} } goto to_hold
+`;
 
 const hex = (value: number) => `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
 
@@ -130,7 +140,7 @@ ${exemptions(family)}
   chain ask_known {
     ct mark & ${mask} != @leased counter name foreign_flow drop
     jump mark_restore
-    goto to_queue
+${settings.hold ? HOLD_TEXT : ""}    goto to_queue
   }
   chain settle {
     type filter hook prerouting priority -148; policy accept;
@@ -144,6 +154,8 @@ ${exemptions(family)}
     counter name not_leased drop
   }
   chain to_queue {
+  }
+  chain to_hold {
   }
   chain mark_restore {
   }
@@ -177,6 +189,7 @@ function exemptions(family: "ip" | "ip6"): string {
  */
 export function writeTargets(writer: NetlinkWriter, settings: RulesetSettings): number {
   const { table, markMask, firstQueue, queues } = settings;
+  const last = firstQueue + queues;
   let translations = 0;
   batch(writer, () => {
     for (const family of [FAMILY.IPV4, FAMILY.IPV6]) {
@@ -187,9 +200,10 @@ export function writeTargets(writer: NetlinkWriter, settings: RulesetSettings): 
         connmarkTarget(writer, CONNMARK_SAVE, markMask),
       );
       appendRule(writer, family, table, "to_queue", () => queueTarget(writer, firstQueue, queues));
+      appendRule(writer, family, table, "to_hold", () => queueTarget(writer, last, 1));
     }
     writeDiscovery(writer, settings);
     translations = writeNat(writer, settings);
   });
-  return 2 * 3 + settings.interfaces.length + translations;
+  return 2 * 4 + settings.interfaces.length + translations;
 }

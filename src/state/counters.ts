@@ -17,8 +17,12 @@ export const EXTRA = {
   VERDICT_ERRORS: REASON_COUNT + 3,
   /** kernel messages that held no packet */
   UNREADABLE: REASON_COUNT + 4,
+  /** replies that are held now; let through for want of room; for want of an answer */
+  HELD: REASON_COUNT + 5,
+  HOLD_OVERFLOW: REASON_COUNT + 6,
+  HOLD_LATE: REASON_COUNT + 7,
 } as const;
-const COUNT = REASON_COUNT + 5;
+const COUNT = REASON_COUNT + 8;
 const VALUES_AT = 8;
 
 /** Bytes that the counters of one worker take. */

@@ -26,7 +26,7 @@ import { Control } from "./control.js";
 import { EventLog } from "./event-log.js";
 import { Fitness } from "./fitness.js";
 import { flowLines } from "./flows.js";
-import { PacketWorkers } from "./packet-workers.js";
+import { PacketWorkers, workersOf } from "./packet-workers.js";
 import { SyncThreadProxy } from "./replication.js";
 import { Reporter } from "./reporter.js";
 import { controlData, installSettings, syncData } from "./settings.js";
@@ -63,9 +63,9 @@ export class RunningNode {
     /** Called when the node cannot go on; the process then stops it and exits with 1. */
     private readonly onFatal: (message: string) => void,
   ) {
-    const { cluster, dataplane, api } = config;
+    const { cluster, api } = config;
     this.events = new EventLog(log);
-    this.shared = allocateShared(cluster.buckets, dataplane.queues);
+    this.shared = allocateShared(cluster.buckets, workersOf(config));
     this.state = new SharedState(this.shared);
     this.installation = new Installation(installSettings(config, dirname(api.socket)));
   }
@@ -142,7 +142,8 @@ export class RunningNode {
   /** Control and sync talk to each other without us. */
   private startControl(secrets: Secrets, seed: number): Control {
     const { port1, port2 } = new MessageChannel();
-    this.sync = new SyncThreadProxy(syncData(this.config), port2, {
+    const holdWakeFd = this.workers?.holdWakeFd ?? -1;
+    this.sync = new SyncThreadProxy({ ...syncData(this.config), holdWakeFd }, port2, {
       onEvent: (event) => this.events.note(event),
       onFatal: (message) => this.onFatal(message),
     });

@@ -1,6 +1,7 @@
 /** Collects what `status` shows from the threads, the shared counters and the kernel. */
 import { readFileSync } from "node:fs";
 import type {
+  HoldReport,
   PacketReport,
   PeerReport,
   StatusReport,
@@ -87,6 +88,7 @@ export class Reporter {
       peers: this.peers(snapshot),
       transport: transportCounters(snapshot),
       sync: syncReport(this.parts.sync?.latest ?? null),
+      hold: this.hold(),
       isolation: config.membership.isolation,
       uptimeMs: Math.round(bootMs() - this.startedMs),
     };
@@ -105,13 +107,36 @@ export class Reporter {
     const byReason = Object.fromEntries(REASONS.map(({ name }, index) => [name, sum(index)]));
     const accepted = REASONS.reduce((n, _, index) => n + (accepts(index) ? sum(index) : 0), 0);
     const seen = sum(EXTRA.SEEN);
-    const { firstQueue, queues } = config.dataplane;
-    const drops = readQueueDrops(firstQueue, queues);
+    const drops = readQueueDrops(config.dataplane.firstQueue, this.parts.state.workers);
     const { invalid, undecided, foreign_flow: foreignFlow, not_leased: expiredLease } = this.rules;
     const ports = { noPort: this.rules.no_port, insertFailed: readInsertFailed() };
     const kernel = { ...drops, invalid, foreignFlow, expiredLease, undecided, ...ports };
     const dropped = seen - accepted;
     return { seen, perSecond: this.perSecond, accepted, dropped, byReason, kernel };
+  }
+
+  /** The thread that holds is the last of the workers. */
+  private hold(): HoldReport | null {
+    const { config, state, sync } = this.parts;
+    if (config.sync.holdMs === 0) return null;
+    const counters = state.counters(state.workers - 1).read();
+    const {
+      held = 0,
+      heldNone = 0,
+      heldAtOnce = 0,
+      heldDone = 0,
+      heldLate = 0,
+      cutOffs = 0,
+    } = sync?.latest?.counters ?? {};
+    return {
+      holdMs: config.sync.holdMs,
+      holding: counters[EXTRA.HELD] as number,
+      ...{ asked: held, needless: heldNone, atOnce: heldAtOnce, acknowledged: heldDone },
+      ...{ late: heldLate, cutOffs },
+      overflow: counters[EXTRA.HOLD_OVERFLOW] as number,
+      unanswered: counters[EXTRA.HOLD_LATE] as number,
+      cutOff: sync?.latest?.hold?.cutOff ?? [],
+    };
   }
 
   private workers(): WorkerReport[] {

@@ -51,6 +51,7 @@ export function installSettings(config: Config, directory: string): InstallSetti
     })),
     firstQueue: dataplane.firstQueue,
     queues: dataplane.queues,
+    hold: config.sync.holdMs > 0,
     strictTcp: dataplane.strictTcp,
     recordFile: join(directory, `${table}.node${config.node}.json`),
   };
@@ -111,7 +112,7 @@ const PROTOCOL_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   gre: [47],
 };
 
-export function syncData(config: Config): Omit<SyncThreadData, "control"> {
+export function syncData(config: Config): Omit<SyncThreadData, "control" | "holdWakeFd"> {
   const { cluster, dataplane, sync, node } = config;
   return {
     node,
@@ -122,5 +123,6 @@ export function syncData(config: Config): Omit<SyncThreadData, "control"> {
     protocols: sync.protocols.flatMap((name) => PROTOCOL_NUMBERS[name] ?? []),
     scope: { states: sync.states, ignore: sync.ignore, only: sync.only },
     eventBufferBytes: sync.eventBufferBytes,
+    holdMs: sync.holdMs,
   };
 }

@@ -48,6 +48,7 @@ export const STATUS: StatusReport = {
   peers: [PEER, { ...PEER, node: 3, state: "dead", range: [[171, 255]], links: [] }],
   transport: { accepted: 900, badAuth: 2 },
   sync: null,
+  hold: null,
   isolation: "serve",
   uptimeMs: 65_000,
 };
@@ -84,6 +85,7 @@ export const SYNC_REPORT: SyncReport = {
   sequence: 77,
   sendBufferFill: 76,
   driftedBuckets: 1,
+  hold: null,
   peers: [
     FOLLOWED,
     {

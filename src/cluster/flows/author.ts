@@ -63,6 +63,26 @@ export class Author {
     }
   }
 
+  /**
+   * Tells of a flow at once, since somebody waits for that.
+   * @returns the frame it was told in; null where there is nothing to wait for
+   */
+  tellNow(record: Replicated, now: number): number | null {
+    if (isOver(record) || !this.settings.isWanted(record)) return null;
+    if (!this.ledger.owns(record.bucket)) return null;
+    const key = keyOf(record);
+    if (this.dying.delete(key)) this.end(key, now);
+    const known = this.shelf.table.get(key);
+    if (known) return known.frame < 0 ? null : known.frame; // below 0: a peer told of it
+    const sinceMs = this.young.get(key)?.sinceMs ?? now;
+    this.young.delete(key);
+    const entry = this.put(key, record, now);
+    if (!entry) return null;
+    entry.sinceMs = sinceMs;
+    this.packer.isUrgent = true;
+    return entry.frame;
+  }
+
   /** The kernel no longer has this record. */
   onGone(record: Replicated, now: number): void {
     this.onEnd(record, false, now);

@@ -1,5 +1,6 @@
 /** The state of replication at one moment, for `status`, `flows` and metrics. */
 
+import type { HoldReport } from "./hold.js";
 import { degradedText, type PeerHealth, peerHealth } from "./peer.js";
 import type { ResyncReport } from "./resync.js";
 import type { FlowSync } from "./sync.js";
@@ -21,6 +22,8 @@ export interface FlowHealth {
   readonly sendBufferFill: number;
   /** Buckets known to differ from their owner's. */
   readonly driftedBuckets: number;
+  /** Null where nothing is ever held. */
+  readonly hold: HoldReport | null;
   readonly peers: readonly PeerHealth[];
   readonly counters: Readonly<Record<string, number>>;
 }
@@ -41,6 +44,7 @@ export function healthOf(sync: FlowSync, now: number): FlowHealth {
     sequence: broadcast.buffer.next,
     sendBufferFill: broadcast.buffer.fill,
     driftedBuckets: replica.drifted.size,
+    hold: sync.holdMs > 0 ? sync.hold.report(now) : null,
     peers: followers.map((follower) => peerHealth(follower, peers.of(follower), total, now)),
     counters: countersOf(sync),
   };
@@ -55,6 +59,7 @@ function countersOf(sync: FlowSync): Record<string, number> {
     naksTooSoon: broadcast.repairs.tooSoon,
     ...author.counters,
     ...audit.counters,
+    ...sync.hold.counters,
     ...sections.counters,
     ...shelf.table.counters,
     ...applied,

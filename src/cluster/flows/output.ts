@@ -24,6 +24,8 @@ export type FlowEvent =
   /** A peer's flows may be out of date, for reasons of DEGRADED; it is well again. */
   | { readonly name: "peerDegraded"; readonly peer: Member; readonly reasons: number }
   | { readonly name: "peerWell"; readonly peer: Member }
+  /** A peer is not waited for any more when replies are held; it is again. */
+  | { readonly name: "cutOff" | "caughtUp"; readonly peer: Member }
   | {
       readonly name: "resync";
       readonly state: "running" | "done" | "failed";
@@ -40,4 +42,6 @@ export type FlowOutput =
   | { readonly kind: "synced"; readonly isSynced: boolean }
   /** Buckets whose flows are here as their owner stated them: they may be claimed. */
   | { readonly kind: "ready"; readonly buckets: Bitmap }
+  /** Held replies with these tickets may leave. */
+  | { readonly kind: "release"; readonly tickets: readonly number[] }
   | { readonly kind: "event"; readonly event: FlowEvent };

@@ -1,5 +1,5 @@
 /** What flow replication needs to know. */
-import { BUCKETS, SYNC_FLOWS, SYNC_WINDOW_MS } from "../../config/limits.js";
+import { BUCKETS, SYNC_FLOWS, SYNC_HOLD_MS, SYNC_WINDOW_MS } from "../../config/limits.js";
 import { BODY_BYTES, SEND_BUFFER_FRAMES, UNREPLIED_WINDOWS } from "../limits.js";
 import type { Replicated } from "./record.js";
 
@@ -17,6 +17,8 @@ export interface FlowSettings {
   readonly bodyBytesMax: number;
   /** Frames of the send buffer, a power of two, the same on all nodes. */
   readonly frames: number;
+  /** Milliseconds that a reply is held at most. */
+  readonly holdMs: number;
   /** Whether a record is replicated, and may be put into this node's kernel: the `sync` filters. */
   isWanted(record: Replicated): boolean;
   /** An unpredictable u32. */
@@ -35,6 +37,7 @@ export function flowSettings(given: Given): FlowSettings {
     flowsMax: SYNC_FLOWS.fallback as number,
     bodyBytesMax: BODY_BYTES,
     frames: SEND_BUFFER_FRAMES,
+    holdMs: SYNC_HOLD_MS.fallback as number,
     isWanted: () => true,
     ...given,
   };

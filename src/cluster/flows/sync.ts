@@ -21,6 +21,7 @@ import { Audit } from "./audit.js";
 import { Author } from "./author.js";
 import { DigestRounds } from "./digest-rounds.js";
 import { type FlowHealth, healthOf } from "./health.js";
+import { Hold } from "./hold.js";
 import { Ledger } from "./ledger.js";
 import type { FlowEvent, FlowOutput, KernelEvent } from "./output.js";
 import { Packer } from "./packer.js";
@@ -38,6 +39,12 @@ import type { Entry } from "./table.js";
 
 export type { KernelEvent } from "./output.js";
 
+/** A reply that is held, and its flow as the kernel has it; null: it has none of the cluster. */
+export interface Held {
+  readonly ticket: number;
+  readonly record: Replicated | null;
+}
+
 export class FlowSync {
   readonly shelf: Shelf;
   readonly ledger: Ledger;
@@ -49,6 +56,7 @@ export class FlowSync {
   readonly peers: Peers;
   readonly receiver: Receiver;
   readonly resync: Resync;
+  readonly hold: Hold;
   private readonly packer: Packer;
   private readonly rounds: DigestRounds;
   private readonly acks: Acks;
@@ -87,6 +95,12 @@ export class FlowSync {
     this.readiness = new Readiness(ledger, peers);
     this.acks = new Acks(broadcast, peers, this.audit, out);
     this.resync = new Resync(broadcast, peers, this.audit, tell);
+    this.hold = new Hold({
+      holdMs: settings.holdMs,
+      followers: () => broadcast.peers(),
+      sent: () => broadcast.buffer.total,
+      out,
+    });
     this.audit.readAgain(now); // what the kernel has from before was told by no event
   }
 
@@ -99,6 +113,7 @@ export class FlowSync {
     this.sections.clear();
     this.author.restart();
     this.peers.clear();
+    this.hold.clear();
     return this.flush();
   }
 
@@ -113,6 +128,7 @@ export class FlowSync {
     this.now = now;
     this.broadcast.peerDown(peer);
     this.author.relay(peer.node, now - LAST_WORDS_MS);
+    this.hold.settle();
     return this.flush();
   }
 
@@ -122,6 +138,17 @@ export class FlowSync {
     if (isData(body) && isUrgent(body)) this.acks.hurry(now);
     if (!this.broadcast.onBody(from, body, now)) this.onOther(from, body);
     else if (isData(body)) this.acks.onFrames(now);
+    return this.flush();
+  }
+
+  /** Replies are held until the peers have their flows; see Hold. */
+  onHeld(held: readonly Held[], now: number): FlowOutput[] {
+    this.now = now;
+    const frames = held.map(({ record }) => record && this.author.tellNow(record, now));
+    this.packer.flush();
+    held.forEach(({ ticket }, index) => {
+      this.hold.ask(ticket, frames[index] ?? null, now);
+    });
     return this.flush();
   }
 
@@ -185,10 +212,15 @@ export class FlowSync {
     this.sender.askRepairs(now);
     this.sender.send(Math.max(1, TABLE_FRAMES_PER_TICK - repaired), now);
     this.acks.onTick(now);
+    this.hold.onTick(now);
     this.resync.onTick(now);
     const buckets = this.readiness.change(this.broadcast.peers());
     if (buckets) this.outputs.push({ kind: "ready", buckets });
     return this.flush();
+  }
+
+  get holdMs(): number {
+    return this.settings.holdMs;
   }
 
   health(now: number): FlowHealth {
@@ -199,6 +231,7 @@ export class FlowSync {
     const follower = this.broadcast.find(from) as Follower;
     if (body[0] === KIND.ack) {
       if (!this.acks.onAck(follower, body, this.now)) this.receiver.malformed += 1;
+      this.hold.settle();
     } else if (body[0] !== KIND.repair) this.receiver.malformed += 1;
     else if (this.broadcast.isForMe(body, isRepair)) {
       const { buckets } = this.settings;

@@ -14,10 +14,11 @@ import type { FlowHealth } from "../flows/health.js";
 import type { FlowEvent, FlowOutput } from "../flows/output.js";
 import type { Replicated } from "../flows/record.js";
 import { flowSettings } from "../flows/settings.js";
-import { FlowSync } from "../flows/sync.js";
+import { FlowSync, type Held } from "../flows/sync.js";
 import type { FlowInput } from "../output.js";
 import type { Bitmap } from "../ranges/bitmap.js";
 import { isReplicable } from "./filter.js";
+import { HeldReplies } from "./held-replies.js";
 import { KernelFlows } from "./kernel-flows.js";
 import { inScope, type ScopeSettings } from "./scope.js";
 
@@ -39,6 +40,10 @@ export interface SyncThreadData {
   readonly protocols: readonly number[];
   readonly scope: ScopeSettings;
   readonly eventBufferBytes: number;
+  /** Milliseconds that replies are held at most; 0: none is. */
+  readonly holdMs: number;
+  /** eventfd of the thread that holds them; -1 without. */
+  readonly holdWakeFd: number;
 }
 
 /** From the control thread. */
@@ -77,19 +82,31 @@ export type SyncNews =
 class SyncThread {
   private readonly kernel: KernelFlows;
   private readonly sync: FlowSync;
+  private readonly held: HeldReplies | null;
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly data: SyncThreadData) {
-    const { control, node, buckets, windowMs, flowsMax } = data;
-    this.kernel = new KernelFlows(new MarkField(data.markMask), data.eventBufferBytes);
+    const { control, node, buckets, windowMs, flowsMax, holdMs } = data;
+    const field = new MarkField(data.markMask);
+    this.kernel = new KernelFlows(field, data.eventBufferBytes);
     const random32 = () => Number(random64() & 0xffffffffn);
     const [isReplicated, isInScope] = [isReplicable(data.protocols), inScope(data.scope)];
     const isWanted = (record: Replicated) => isReplicated(record) && isInScope(record);
-    const settings = flowSettings({ node, buckets, windowMs, flowsMax, random32, isWanted });
+    const settings = flowSettings({
+      ...{ node, buckets, windowMs, flowsMax, holdMs, random32, isWanted },
+    });
     this.sync = new FlowSync(settings, bootMs());
+    const onHeld = (held: readonly Held[]) => this.onHeld(held);
+    this.held = holdMs > 0 ? new HeldReplies(field, data.holdWakeFd, onHeld) : null;
     control.on("message", (request: SyncRequest) => this.onRequest(request));
     parentPort?.on("message", (query: SyncQuery) => this.onQuery(query));
     this.timer = setInterval(() => this.onTick(), TICK_MS);
+  }
+
+  /** What the kernel said before about these flows is heard first. */
+  private onHeld(held: readonly Held[]): void {
+    this.carryOut(this.sync.onEvents(this.kernel.readEvents(), bootMs()));
+    this.carryOut(this.sync.onHeld(held, bootMs()));
   }
 
   private onTick(): void {
@@ -130,6 +147,9 @@ class SyncThread {
         case "dump":
           this.kernel.startDump();
           break;
+        case "release":
+          this.held?.release(output.tickets);
+          break;
         case "event":
           this.news({ kind: "event", event: output.event });
           break;
@@ -168,6 +188,7 @@ class SyncThread {
   private end(): void {
     clearInterval(this.timer);
     this.kernel.close();
+    this.held?.close();
     this.data.control.close();
     parentPort?.close();
   }

@@ -33,6 +33,8 @@ export interface Box {
   readonly sees: Map<number, bigint>;
   readonly told: string[];
   onArm: (record: Replicated) => void;
+  /** Tickets of held replies that may leave. */
+  readonly released: number[];
 }
 
 export abstract class FlowNet {
@@ -138,6 +140,9 @@ export abstract class FlowNet {
         return;
       case "ready":
         box.ready = (bucket) => hasBucket(output.buckets, bucket);
+        return;
+      case "release":
+        box.released.push(...output.tickets);
         return;
       case "event":
         box.told.push(output.event.name);

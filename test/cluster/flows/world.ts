@@ -29,7 +29,7 @@ export class FlowWorld extends FlowNet {
     const box: Box = {
       ...{ id, incarnation: 0n, sync: null, kernel: new Map(), events: [], owned: new Set() },
       ...{ isDeaf: false, hasLost: false, ready: () => false, isSynced: false, sent: 0 },
-      ...{ bodies: 0, sees: new Map(), told: [], onArm: () => {} },
+      ...{ bodies: 0, sees: new Map(), told: [], released: [], onArm: () => {} },
     };
     this.boxes.push(box);
     this.start(box);
