@@ -51,6 +51,21 @@ describe("a valid configuration", () => {
     expect(config.log).toEqual({ level: "info" });
   });
 
+  test("filters of replication are prefixes, and leave nothing out by default", () => {
+    const { sync } = parse(`${MINIMAL}sync: { ignore: [10.0.0.0/8], states: [established] }\n`);
+    expect(sync).toEqual({
+      protocols: ["tcp", "udp", "icmp"],
+      states: ["established"],
+      ignore: [{ address: "10.0.0.0", family: 4, length: 8 }],
+      only: [],
+      windowMs: 250,
+      flows: 262144,
+      eventBufferBytes: 2097152,
+      holdMs: 0,
+    });
+    expect(parse(MINIMAL).sync.states).toEqual(["opening", "established", "closing"]);
+  });
+
   test("a section with all its keys commented out is a section left out", () => {
     expect(parse(`${MINIMAL}timing:\n  # failureMs: 300\n`).timing.failureMs).toBe(200);
   });

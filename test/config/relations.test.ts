@@ -61,6 +61,11 @@ describe("keys that do not fit together", () => {
       "13: dataplane.firstQueue: makes 65536 the last queue (allowed: firstQueue + queues at most 65536)",
     ],
     [
+      "no queue number left for the hold",
+      `${changed("firstQueue: 100", "firstQueue: 65534")}sync: { holdMs: 100 }\n`,
+      "13: dataplane.firstQueue: makes 65536 the last queue (allowed: firstQueue + queues + 1 with sync.holdMs at most 65536)",
+    ],
+    [
       "a failure time of two heartbeats",
       changed("failureMs: 200", "failureMs: 149"),
       "9: timing.failureMs: 149 is less than 3 heartbeats (allowed: 150 or more with heartbeatMs 50)",
