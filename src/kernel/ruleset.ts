@@ -75,8 +75,10 @@ export function targetsBytes({ nat }: RulesetSettings): number {
  * A reply of a flow that is not assured: of TCP the answer to a SYN. The kernel has confirmed the
  * flow by then, with both its tuples.
  */
-const HOLD_TEXT = `    ct direction reply ct status & assured == 0 meta l4proto { ${HELD_PROTOCOLS.join(", ")} } goto to_hold
-`;
+const HOLD_TEXT = [
+  "    ct direction reply ct status & assured == 0",
+  `meta l4proto { ${HELD_PROTOCOLS.join(", ")} } goto to_hold\n`,
+].join(" ");
 
 const hex = (value: number) => `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
 

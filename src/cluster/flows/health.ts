@@ -44,7 +44,7 @@ export function healthOf(sync: FlowSync, now: number): FlowHealth {
     sequence: broadcast.buffer.next,
     sendBufferFill: broadcast.buffer.fill,
     driftedBuckets: replica.drifted.size,
-    hold: sync.holdMs > 0 ? sync.hold.report(now) : null,
+    hold: sync.hold.report(now),
     peers: followers.map((follower) => peerHealth(follower, peers.of(follower), total, now)),
     counters: countersOf(sync),
   };

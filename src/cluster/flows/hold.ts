@@ -12,6 +12,7 @@ import type { Follower } from "../broadcast/follower.js";
 import type { Member } from "../membership/view.js";
 import { hasFrame } from "./description.js";
 import type { FlowEvent, FlowOutput } from "./output.js";
+import type { Replicated } from "./record.js";
 
 /** For `status`. */
 export interface HoldReport {
@@ -26,6 +27,12 @@ export interface HoldParts {
   /** Frames sent so far. */
   sent(): number;
   out(output: FlowOutput): void;
+}
+
+/** A reply that is held, and its flow as the kernel has it; null: it has none of the cluster. */
+export interface Held {
+  readonly ticket: number;
+  readonly record: Replicated | null;
 }
 
 interface Waiting {
@@ -87,7 +94,9 @@ export class Hold {
     this.cut = [];
   }
 
-  report(now: number): HoldReport {
+  /** Null where nothing is ever held. */
+  report(now: number): HoldReport | null {
+    if (this.parts.holdMs === 0) return null;
     const cutOff = this.cut.map(({ node, sinceMs }) => ({ node, forMs: now - sinceMs }));
     return { waiting: this.waiting.length, cutOff };
   }

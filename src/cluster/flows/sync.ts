@@ -21,7 +21,7 @@ import { Audit } from "./audit.js";
 import { Author } from "./author.js";
 import { DigestRounds } from "./digest-rounds.js";
 import { type FlowHealth, healthOf } from "./health.js";
-import { Hold } from "./hold.js";
+import { type Held, Hold } from "./hold.js";
 import { Ledger } from "./ledger.js";
 import type { FlowEvent, FlowOutput, KernelEvent } from "./output.js";
 import { Packer } from "./packer.js";
@@ -38,12 +38,6 @@ import { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
 
 export type { KernelEvent } from "./output.js";
-
-/** A reply that is held, and its flow as the kernel has it; null: it has none of the cluster. */
-export interface Held {
-  readonly ticket: number;
-  readonly record: Replicated | null;
-}
 
 export class FlowSync {
   readonly shelf: Shelf;
@@ -217,10 +211,6 @@ export class FlowSync {
     const buckets = this.readiness.change(this.broadcast.peers());
     if (buckets) this.outputs.push({ kind: "ready", buckets });
     return this.flush();
-  }
-
-  get holdMs(): number {
-    return this.settings.holdMs;
   }
 
   health(now: number): FlowHealth {

@@ -8,7 +8,7 @@ import { newTuple, type Tuple } from "../../kernel/conntrack/record.js";
 import { signalWake } from "../../platform/wake.js";
 import { ASK, ASK_CHANNEL, RELEASE_CHANNEL } from "../../state/hold-channel.js";
 import type { MarkField } from "../../state/mark-field.js";
-import type { Held } from "../flows/sync.js";
+import type { Held } from "../flows/hold.js";
 import { flowOf } from "./convert.js";
 
 export class HeldReplies {

@@ -162,7 +162,7 @@ describe("a peer that does not acknowledge", () => {
     const [, three] = followers as [Follower, Follower];
     acknowledge(three, sent - 1);
     hold.onTick(HOLD_MS + 10);
-    expect(hold.report(HOLD_MS).cutOff).toHaveLength(1);
+    expect(hold.report(HOLD_MS)?.cutOff).toHaveLength(1);
     acknowledge(three, sent);
     hold.onTick(HOLD_MS + 20);
     expect(told()).toEqual(["caughtUp 3"]);
@@ -176,7 +176,7 @@ describe("a peer that does not acknowledge", () => {
     cutThreeOff();
     followers = [followers[0] as Follower, { ...peer(3), incarnation: 99n }];
     hold.onTick(HOLD_MS + 10);
-    expect(hold.report(HOLD_MS).cutOff).toEqual([]);
+    expect(hold.report(HOLD_MS)?.cutOff).toEqual([]);
   });
 
   test("all of them: each is cut off once", () => {
