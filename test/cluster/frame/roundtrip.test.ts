@@ -38,6 +38,7 @@ const echo = fc.record({
   node: fc.integer({ min: 1, max: 255 }),
   incarnation: u64,
   challenge: u64,
+  links: fc.integer({ min: 0, max: 15 }),
 });
 
 const heartbeat = fc.record({
