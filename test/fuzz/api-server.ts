@@ -16,6 +16,7 @@ await openApi(process.argv[2] as string, {
   events: lines,
   drain: change,
   join: change,
+  resync: change,
 });
 process.send?.("ready");
 process.once("disconnect", () => process.exit());

@@ -60,7 +60,7 @@ export class MemberTarget implements Target {
       encodeHeartbeat({ ...beat, state: "draining", runs: [], configDigest: 8n }),
       encodeHeartbeat({
         ...beat,
-        echoes: [{ node: 1, incarnation: BigInt(incarnation), challenge: 1n }],
+        echoes: [{ node: 1, incarnation: BigInt(incarnation), challenge: 1n, links: 1 }],
       }),
       encodeLeave(100),
       encodeData(1, Uint8Array.of(1, 2, 3)),

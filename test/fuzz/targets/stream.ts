@@ -14,6 +14,7 @@ import type { FlowOutput } from "../../../src/cluster/flows/output.js";
 import { type Flow, inverse, type Replicated } from "../../../src/cluster/flows/record.js";
 import { flowSettings } from "../../../src/cluster/flows/settings.js";
 import { FlowSync } from "../../../src/cluster/flows/sync.js";
+import { encodeAck } from "../../../src/cluster/frame/ack.js";
 import { addressee } from "../../../src/cluster/frame/address.js";
 import { encodeData } from "../../../src/cluster/frame/data.js";
 import { KIND } from "../../../src/cluster/frame/kind.js";
@@ -66,6 +67,10 @@ export class StreamTarget implements Target {
         { first: 0xfffffff0, frames: 0xffff },
       ]),
       encodeRepair(SELF, [1, 2, 63]),
+      encodeAck({
+        ...{ reasons: 1, degradedMs: 500, number: 3 },
+        followed: [{ ...SELF, isFollowing: true, isComplete: true, lag: 2, next: 9 }],
+      }),
       encodeResync(SELF, 5),
       encodeStart(SELF, { ticket: 1, sequence: 7 }),
     ];
@@ -92,7 +97,7 @@ export class StreamTarget implements Target {
     const body = this.input.slice(1, Math.max(1, length));
     const isNext = (options & OPTION.NEXT) !== 0 && body[0] === KIND.data && body.length > 8;
     if (isNext) new DataView(body.buffer).setUint32(4, this.next++);
-    const { malformed } = this.sync;
+    const { malformed } = this.sync.receiver;
     const outputs = this.sync.onBody(PEER, body, this.now);
     if ((options & OPTION.TICK) !== 0) {
       this.now += TICK_MS;
@@ -101,7 +106,7 @@ export class StreamTarget implements Target {
     this.judge(outputs);
     const ops = isNext ? readOps(body.subarray(8), BUCKETS) : null;
     if (ops !== null) judgeOps(ops);
-    const isRefused = this.sync.malformed !== malformed ? 1 : 0;
+    const isRefused = this.sync.receiver.malformed !== malformed ? 1 : 0;
     const wire = ops?.map(({ op }) => op.length) ?? [];
     return behaviour(body[0] ?? 0, isRefused, outputs.length & 15, ...wire.slice(0, 4));
   }
