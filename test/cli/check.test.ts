@@ -86,7 +86,7 @@ describe("keygen", () => {
     keygen({ output: join(directory, "secret") });
     expect(out).toBe("");
     expect(statSync(join(directory, "secret")).mode & 0o777).toBe(0o600);
-    expect(loadSecrets(join(directory, "secret"))).toHaveLength(32);
+    expect(loadSecrets(join(directory, "secret")).current).toHaveLength(32);
     expect(checkText(EXAMPLE)).toBe(0);
   });
 });
