@@ -80,6 +80,7 @@ export const SYNC_REPORT: SyncReport = {
   resync: null,
   flows: 1234,
   flowsMax: 262144,
+  heapBytes: 3_000_000,
   tombstones: 5,
   backlog: 12,
   sequence: 77,
