@@ -14,6 +14,7 @@ import {
   isHeartbeat,
   readHeartbeat,
 } from "../../../src/cluster/frame/heartbeat.js";
+import { KIND } from "../../../src/cluster/frame/kind.js";
 import { encodeLeave } from "../../../src/cluster/frame/leave.js";
 import { BODY_BYTES, DATAGRAM_BYTES } from "../../../src/cluster/limits.js";
 import { ClusterNode } from "../../../src/cluster/node.js";
@@ -107,7 +108,8 @@ export class MemberTarget implements Target {
 /** What is a heartbeat must be one that a node could have written. */
 function judgeBody(body: Uint8Array, counted: readonly Refusal[]): void {
   const kind = body[0] ?? 0;
-  if (kind === 0 || kind > 7) check(counted[0] === "unknownKind", `kind ${kind}: ${counted}`);
+  if (kind === 0 || kind > KIND.ack)
+    check(counted[0] === "unknownKind", `kind ${kind}: ${counted}`);
   if (kind !== 1) return;
   if (!isHeartbeat(body)) {
     check(counted[0] === "malformed", `a broken heartbeat: ${counted}`);
