@@ -66,11 +66,14 @@ export class Self {
   }
 
   next(around: Surroundings, now: number): State {
+    const mayServe = this.mayServe(around.peers);
+    // Whoever was out of sight no longer knows who owns what: it listens again first.
+    if (!mayServe) this.listenUntilMs = now + this.settings.joinMs;
     return nextState(this.state, {
       isLeaving: this.isDrainWanted || this.unfit.length > 0,
       hasListened: now >= this.listenUntilMs,
       isForeign: around.isForeign,
-      mayServe: this.mayServe(around.peers),
+      mayServe,
       isSynced: this.inputs.isSynced?.() ?? true,
       ownsBuckets: around.ownsBuckets,
     });
