@@ -68,7 +68,7 @@ export class Peers {
 
   /** Whether nothing is waited for any more. */
   areSettled(followers: readonly Follower[]): boolean {
-    return followers.every((peer) => this.of(peer).isComplete || this.of(peer).isStalled);
+    return followers.every((peer) => this.isCaughtUp(peer) || this.of(peer).isStalled);
   }
 
   /** Whether a peer's flows are here as far as it said to have told them. */
