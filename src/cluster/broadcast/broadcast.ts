@@ -57,7 +57,7 @@ export class Broadcast {
   buffer: SendBuffer;
   private readonly followers = new Map<number, Follower>();
   readonly repairs = new Repairs();
-  private self: Member = { node: 0, incarnation: 0n };
+  self: Member = { node: 0, incarnation: 0n };
 
   constructor(
     private readonly settings: BroadcastSettings,

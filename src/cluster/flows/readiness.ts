@@ -14,6 +14,11 @@ export class Readiness {
     this.told = ledger.owned.slice();
   }
 
+  /** The ranges layer begins anew: to it nothing is ready. */
+  forget(): void {
+    this.told.fill(0);
+  }
+
   /** The buckets as they are now, or null when nothing has changed. */
   change(followers: readonly Follower[]): Bitmap | null {
     const caughtUp = followers.filter((peer) => this.peers.isCaughtUp(peer));

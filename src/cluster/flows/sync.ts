@@ -108,6 +108,8 @@ export class FlowSync {
     this.author.restart();
     this.peers.clear();
     this.hold.clear();
+    this.readiness.forget();
+    this.isSynced = null;
     return this.flush();
   }
 

@@ -5,6 +5,8 @@ import { type Bitmap, emptyBitmap, hasBucket } from "../ranges/bitmap.js";
 import type { SyncReply, SyncRequest } from "./thread.js";
 
 export class Replication {
+  /** Of which the sync thread was last told; what it still says for another one is out of date. */
+  private incarnation = 0n;
   private synced = false;
   private ready: Bitmap;
   private last: Bitmap;
@@ -18,6 +20,7 @@ export class Replication {
     this.ready = emptyBitmap(buckets);
     this.last = emptyBitmap(buckets);
     port.on("message", (reply: SyncReply) => {
+      if (reply.incarnation !== this.incarnation) return;
       if (reply.kind === "send") send(reply.body);
       else if (reply.kind === "synced") this.synced = reply.isSynced;
       else this.ready = reply.buckets;
@@ -31,6 +34,7 @@ export class Replication {
   readonly mayClaim = (bucket: number): boolean => hasBucket(this.ready, bucket);
 
   tell(input: FlowInput): void {
+    if (input.kind === "self") this.begin(input.self.incarnation);
     this.port.postMessage(input satisfies SyncRequest);
   }
 
@@ -45,5 +49,12 @@ export class Replication {
   end(): void {
     this.port.postMessage({ kind: "end" } satisfies SyncRequest);
     this.port.close();
+  }
+
+  /** A frame of the old stream would be taken for one of the new; nothing is in sync any more. */
+  private begin(incarnation: bigint): void {
+    this.incarnation = incarnation;
+    this.synced = false;
+    this.ready = emptyBitmap(this.buckets);
   }
 }

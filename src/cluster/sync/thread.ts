@@ -53,11 +53,12 @@ export type SyncRequest =
   | { readonly kind: "range"; readonly owned: Bitmap; readonly epoch: number }
   | { readonly kind: "end" };
 
-/** To the control thread. */
-export type SyncReply =
+/** To the control thread. `incarnation`: of this node, when it was said. */
+export type SyncReply = { readonly incarnation: bigint } & (
   | { readonly kind: "send"; readonly body: Uint8Array }
   | { readonly kind: "synced"; readonly isSynced: boolean }
-  | { readonly kind: "ready"; readonly buckets: Bitmap };
+  | { readonly kind: "ready"; readonly buckets: Bitmap }
+);
 
 export interface SyncSnapshot extends FlowHealth {
   /** Memory in use of the thread's JavaScript heap, which holds the table. */
@@ -154,10 +155,12 @@ class SyncThread {
         case "event":
           this.news({ kind: "event", event: output.event });
           break;
-        default:
+        default: {
           // What a peer is told to be ready must be in the kernel first.
           this.kernel.settle();
-          this.data.control.postMessage(output satisfies SyncReply);
+          const { incarnation } = this.sync.broadcast.self;
+          this.data.control.postMessage({ ...output, incarnation } satisfies SyncReply);
+        }
       }
     }
     this.kernel.settle();
