@@ -39,7 +39,7 @@ export class ClusterNode {
     inputs: ClusterInputs,
     now: number,
   ) {
-    this.transport = new Transport(settings, this.refused);
+    this.transport = new Transport(settings, this.refused, inputs.sealing);
     this.out = new Outbox(this.transport, settings.links);
     this.standing = new Standing(settings, inputs, this.out, now);
     this.beats = new Beats(settings, this.standing, this.out);

@@ -2,6 +2,7 @@
 import { leaseMsOf } from "../config/limits.js";
 import { DATAGRAM_BYTES, DATAGRAM_BYTES_MIN, LINKS_MAX } from "./limits.js";
 import type { Isolation } from "./membership/isolation.js";
+import type { Sealing } from "./transport/seal.js";
 
 export interface ClusterSettings {
   /** This node, 1..255. */
@@ -37,6 +38,8 @@ export interface ClusterInputs {
   isSynced?(): boolean;
   /** Whether a bucket's flows are usable here, so that it may be taken over. Default: yes. */
   mayClaim?(bucket: number): boolean;
+  /** What protects datagrams. Default: AES-256-GCM. */
+  readonly sealing?: Sealing;
 }
 
 type Given = Pick<ClusterSettings, "id" | "name" | "secret" | "buckets" | "configDigest">;

@@ -13,6 +13,18 @@ const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 export const TAG_BYTES = 16;
 
+/** What protects datagrams: this file's functions, or in a simulation something cheaper. */
+export interface Sealing {
+  deriveKey(
+    secret: Uint8Array,
+    clusterName: string,
+    sender: number,
+    incarnation: bigint,
+  ): Uint8Array;
+  seal(key: Uint8Array, header: Uint8Array, body: Uint8Array): Uint8Array;
+  unseal(key: Uint8Array, bytes: Uint8Array): Uint8Array | null;
+}
+
 /** The 32 bits of a header that tell clusters on one link apart. Not a secret, not a protection. */
 export function clusterIdOf(name: string): number {
   return createHash("sha256").update(name).digest().readUInt32BE(0);
@@ -68,3 +80,5 @@ function nonceOf(header: Uint8Array): Uint8Array {
   viewOf(nonce).setBigUint64(4, view.getBigUint64(20));
   return nonce;
 }
+
+export const AES_GCM: Sealing = { deriveKey, seal, unseal };

@@ -15,7 +15,7 @@ import {
 } from "../frame/header.js";
 import { LINKS_MAX } from "../limits.js";
 import type { Refusal, RefusalCounters } from "../refusal.js";
-import { clusterIdOf, deriveKey, seal, TAG_BYTES, unseal } from "./seal.js";
+import { AES_GCM, clusterIdOf, type Sealing, TAG_BYTES } from "./seal.js";
 import { type Session, Sessions } from "./sessions.js";
 
 export interface TransportSettings {
@@ -44,12 +44,13 @@ export class Transport {
   constructor(
     private readonly settings: TransportSettings,
     private readonly refused: RefusalCounters,
+    private readonly sealing: Sealing = AES_GCM,
   ) {
     this.cluster = clusterIdOf(settings.name);
     const { secret, otherSecret } = settings;
     const secrets = otherSecret === null ? [secret] : [secret, otherSecret];
     this.sessions = new Sessions(secrets.length, (sender, incarnation) =>
-      secrets.map((each) => deriveKey(each, settings.name, sender, incarnation)),
+      secrets.map((each) => sealing.deriveKey(each, settings.name, sender, incarnation)),
     );
   }
 
@@ -57,7 +58,7 @@ export class Transport {
   restart(incarnation: bigint): void {
     this.incarnation = incarnation;
     const { secret, name, id } = this.settings;
-    this.key = deriveKey(secret, name, id, incarnation);
+    this.key = this.sealing.deriveKey(secret, name, id, incarnation);
     this.counters = new Array(this.settings.links).fill(0);
   }
 
@@ -77,7 +78,7 @@ export class Transport {
       incarnation: this.incarnation,
       counter,
     });
-    return seal(this.key, header, body);
+    return this.sealing.seal(this.key, header, body);
   }
 
   /** The authentic, new content of a datagram, or null and a counter. Never throws. */
@@ -92,7 +93,7 @@ export class Transport {
   }
 
   private openWith(session: Session, header: Header, bytes: Uint8Array): Opened | null {
-    const body = unsealWith(session, bytes);
+    const body = this.unsealWith(session, bytes);
     if (!body) return this.refuse("badAuth");
     this.sessions.keep(header.sender, header.incarnation, session);
     if (!session.windows[header.link].accept(header.counter)) return this.refuse("replayed");
@@ -116,15 +117,15 @@ export class Transport {
     this.refused[reason] += 1;
     return null;
   }
-}
 
-/** An incarnation seals with one secret: the key that opened something is the only one from now. */
-function unsealWith(session: Session, bytes: Uint8Array): Uint8Array | null {
-  for (const key of session.keys) {
-    const body = unseal(key, bytes);
-    if (body === null) continue;
-    session.keys = [key];
-    return body;
+  /** An incarnation seals with one secret: the key that opened something is the only one from now. */
+  private unsealWith(session: Session, bytes: Uint8Array): Uint8Array | null {
+    for (const key of session.keys) {
+      const body = this.sealing.unseal(key, bytes);
+      if (body === null) continue;
+      session.keys = [key];
+      return body;
+    }
+    return null;
   }
-  return null;
 }

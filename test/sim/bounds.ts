@@ -1,0 +1,48 @@
+/** The bounds that checkers hold the cluster to, as formulas of the settings. Milliseconds. */
+import type { Plan } from "./plan.js";
+
+/** Longest way of a datagram that counts as on time: all but one in e^8 of them. */
+function wayMs(plan: Plan): number {
+  const [least, mean] = plan.network.delayMs;
+  return least + 8 * mean;
+}
+
+/** Clocks that run apart make every time of a peer longer or shorter by this. */
+function skew(plan: Plan): number {
+  return 1 + 2 * plan.settings.drift;
+}
+
+/**
+ * D: from a death to the last bucket taken over. Silence is noticed after failureMs and a tick, a
+ * tick or two later orphans are leased; what falls between the pictures that survivors have waits
+ * for two heartbeats more. Where heartbeats are lost, the survivors' views differ for as long again.
+ */
+export function gapMs(plan: Plan): number {
+  const { failureMs, heartbeatMs, tickMs } = plan.settings;
+  const once = (failureMs + 2 * heartbeatMs + 4 * tickMs + wayMs(plan)) * skew(plan);
+  const isBad = plan.network.loss > 0 || plan.network.corruption > 0;
+  return isBad ? 2 * once + failureMs : once;
+}
+
+/** X: how long two nodes may both accept a bucket when all hear each other. */
+export function overlapMs(plan: Plan): number {
+  const { heartbeatMs, failureMs } = plan.settings;
+  return 3 * heartbeatMs + failureMs + 2 * gapMs(plan);
+}
+
+/** R: from the opening of a flow to its replica on all nodes, without loss or with repairs. */
+export function replicationMs(plan: Plan): number {
+  const { windowMs, tickMs, threadMs, heartbeatMs } = plan.settings;
+  const told = windowMs * 8 + 4 * tickMs + 2 * threadMs + wayMs(plan);
+  const isBad = plan.network.loss > 0 || plan.network.corruption > 0;
+  return told + 200 + (isBad ? heartbeatMs * 8 + 4000 : 2 * heartbeatMs);
+}
+
+/** What replication needs to find and mend drift: a whole round of digests, and the repair. */
+export const REPAIR_MS = 16 * 500 + 6000;
+
+/** How long after the last fault everything must be well. */
+export function quietMs(plan: Plan): number {
+  const { failureMs } = plan.settings;
+  return 60_000 + 20 * failureMs + replicationMs(plan) + gapMs(plan) * 10;
+}

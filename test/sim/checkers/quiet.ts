@@ -1,0 +1,124 @@
+/** R4, B2, B7, C1, C4: what must come about when nothing fails any more. */
+import { countBuckets } from "../../../src/cluster/ranges/bitmap.js";
+import type { Calm } from "../calm.js";
+import type { Connection } from "../connection.js";
+import type { Entry } from "../kernel.js";
+import type { Machine } from "../machine.js";
+import type { Plan } from "../plan.js";
+import type { Checker } from "../watch.js";
+
+/** R4: all nodes active in one view, their ranges sorted, disjoint, complete, equal within one. */
+export class Settled implements Checker {
+  readonly invariant = "R1, R4";
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly machines: readonly Machine[],
+  ) {}
+
+  onQuiet(): string {
+    const { buckets } = this.plan.settings;
+    const ids = this.machines.map(({ id }) => id);
+    for (const [index, machine] of this.machines.entries()) {
+      const control = machine.process?.control;
+      if (!control) return `node ${machine.id} does not run`;
+      if (control.state !== "active") return `node ${machine.id} is ${control.state}`;
+      if (control.view.join() !== ids.join()) return `node ${machine.id} sees ${control.view}`;
+      const first = Math.floor((index * buckets) / ids.length);
+      const end = Math.floor(((index + 1) * buckets) / ids.length);
+      const { owned } = control;
+      for (let bucket = first; bucket < end; bucket++) {
+        const isOwned = (owned[bucket >>> 5] & (1 << (bucket & 31))) !== 0;
+        if (!isOwned) return `node ${machine.id} does not own bucket ${bucket}`;
+      }
+      const extra = countBuckets(owned) - (end - first);
+      if (extra > 0) return `node ${machine.id} owns ${extra} buckets too many`;
+    }
+    return "";
+  }
+}
+
+/** B2, B7, C4: every stream is followed to its end, every table is here, nothing is degraded. */
+export class InSync implements Checker {
+  readonly invariant = "B2, B7, C4";
+
+  constructor(private readonly machines: readonly Machine[]) {}
+
+  onQuiet(): string {
+    const senders = new Map(this.machines.map(({ id, process }) => [id, process?.sync.flows]));
+    for (const { id, process } of this.machines) {
+      const flows = process?.sync.flows;
+      if (!flows) continue;
+      if (flows.audit.isDegraded) return `node ${id} still reads its kernel's table`;
+      const peers = flows.broadcast.peers();
+      if (peers.length !== this.machines.length - 1) return `node ${id} has ${peers.length} peers`;
+      for (const peer of peers) {
+        const name = `node ${id}, stream of node ${peer.node}`;
+        if (!flows.peers.of(peer).isComplete) return `${name}: the table has not come`;
+        const sent = senders.get(peer.node)?.broadcast.buffer.next ?? 0;
+        const behind = (sent - peer.stream.expected) | 0;
+        if (behind > MOVING) return `${name}: ${behind} frames behind`;
+      }
+    }
+    return "";
+  }
+}
+
+/** Frames that may just be on their way. */
+const MOVING = 4;
+
+/** C1, C3: all tables and kernels have what the owners' kernels have, and nothing else. */
+export class Agreed implements Checker {
+  readonly invariant = "C1, C3";
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly calm: Calm,
+    private readonly machines: readonly Machine[],
+    private readonly connections: ReadonlyMap<string, Connection>,
+  ) {}
+
+  onQuiet(): string {
+    if (this.plan.settings.flowsMax < 1000) return "";
+    const union = this.union();
+    for (const { id, kernel, process } of this.machines) {
+      const table = process?.sync.flows.shelf.table;
+      const inTable = [...(table?.all() ?? [])].map(({ key }) => key);
+      const inKernel = [...kernel.entries].flatMap(([key, entry]) => (isOver(entry) ? [] : [key]));
+      const what =
+        this.differ(`table of node ${id}`, inTable, union) ||
+        this.differ(`kernel of node ${id}`, inKernel, union);
+      if (what !== "") return what;
+    }
+    return "";
+  }
+
+  private union(): Set<string> {
+    const keys = new Set<string>();
+    for (const { kernel, process } of this.machines) {
+      const owned = process?.control.owned;
+      if (!owned) continue;
+      for (const [key, entry] of kernel.entries) {
+        const { bucket } = entry.record;
+        if ((owned[bucket >>> 5] & (1 << (bucket & 31))) !== 0 && !isOver(entry)) keys.add(key);
+      }
+    }
+    return keys;
+  }
+
+  private differ(name: string, have: readonly string[], want: ReadonlySet<string>): string {
+    const had = new Set(have);
+    const more = have.filter((key) => !want.has(key));
+    const less = [...want].filter((key) => !had.has(key));
+    if (more.length + less.length === 0) return "";
+    const [example] = [...more, ...less];
+    const connection = this.connections.get(example);
+    const age = Math.round(this.calm.now - (connection?.openedMs ?? 0));
+    const flow = `${connection?.name} of bucket ${connection?.bucket}, ${connection?.phase}, ${age} ms`;
+    return `${name}: ${more.length} flows too many, ${less.length} missing, such as ${flow}`;
+  }
+}
+
+function isOver({ record }: Entry): boolean {
+  return record.state === "over";
+}

@@ -1,0 +1,124 @@
+/**
+ * P1, P2, L1, L3, R: what connections notice. One that is open and was on all nodes when all was
+ * well has to survive whatever comes, as long as one machine that has it is left.
+ */
+import { REPAIR_MS, replicationMs } from "../bounds.js";
+import { type Calm, stateOf } from "../calm.js";
+import type { Connection, Packet } from "../connection.js";
+import type { Machine, Process } from "../machine.js";
+import type { Plan } from "../plan.js";
+import { type Checker, Violation } from "../watch.js";
+import type { FlowOutput } from "../../../src/cluster/flows/output.js";
+import type { Cover } from "./cover.js";
+
+/** Tables below this may refuse flows; what is refused does not survive. */
+const SMALL_TABLE = 1000;
+
+export class Survival implements Checker {
+  readonly invariant = "P1, P2, L1, L3";
+  readonly counters = { guarded: 0, lostWithAll: 0, accepted: 0, twice: 0, unheard: 0 };
+  private readonly lagMs: number;
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly calm: Calm,
+    private readonly cover: Cover,
+    private readonly machines: readonly Machine[],
+    private readonly connections: ReadonlyMap<string, Connection>,
+  ) {
+    this.lagMs = replicationMs(plan);
+  }
+
+  onAccepted(machine: Machine, _process: Process, packet: Packet, bucket: number): void {
+    if (bucket === packet.connection.bucket) return;
+    const right = packet.connection.bucket;
+    const what = `node ${machine.id} accepts a packet of bucket ${right} for bucket ${bucket}`;
+    throw new Violation("P2", what);
+  }
+
+  onPassed(packet: Packet, accepted: number): void {
+    const { connection } = packet;
+    const owners = this.cover.count(connection.bucket);
+    this.counters.accepted += Math.min(1, accepted);
+    if (accepted > 1) this.counters.twice += 1;
+    if (accepted === 0) this.counters.unheard += 1;
+    if (accepted > owners) {
+      throw new Violation("P1", `${accepted} nodes accept a packet, ${owners} own its bucket`);
+    }
+    if (accepted > 1) this.split(connection);
+    if (owners === 0 || accepted > 0) return;
+    if (connection.isGuarded && packet.kind !== "close") this.judgeLoss(connection);
+  }
+
+  /** Nothing of a connection outlives the last machine that has it. */
+  onDeath(machine: Machine, _process: Process, isMachine: boolean): void {
+    if (!isMachine) return;
+    for (const connection of this.connections.values()) {
+      if (!connection.isGuarded || connection.phase !== "open") continue;
+      const isElsewhere = this.machines.some(
+        (other) => other !== machine && stateOf(other) === "active" && has(other, connection),
+      );
+      if (isElsewhere) continue;
+      connection.isGuarded = false;
+      this.counters.lostWithAll += 1;
+    }
+  }
+
+  /** A newcomer that no longer waits for a table may lack what is in it. */
+  onFlowOutput(_machine: Machine, _process: Process, output: FlowOutput): void {
+    if (output.kind !== "event" || output.event.name !== "tableStalled") return;
+    for (const connection of this.connections.values()) connection.isGuarded = false;
+  }
+
+  onSecond(): void {
+    this.calm.look();
+    const { steadySinceMs, now } = this.calm;
+    if (this.plan.settings.flowsMax < SMALL_TABLE || now - steadySinceMs < this.lagMs) return;
+    for (const connection of this.connections.values()) {
+      if (connection.phase !== "open" || connection.isGuarded || connection.isSplit) continue;
+      const isOfThisPeace = connection.openedMs > steadySinceMs;
+      const wait = isOfThisPeace ? this.lagMs : this.lagMs + REPAIR_MS;
+      if (now - Math.max(connection.openedMs, steadySinceMs) < wait) continue;
+      this.guard(connection);
+    }
+  }
+
+  private guard(connection: Connection): void {
+    const holders = this.machines.filter((machine) => has(machine, connection));
+    if (holders.length === 0) return; // lost before it could be replicated
+    if (holders.length < this.machines.length) {
+      const missing = this.machines.filter((machine) => !has(machine, connection));
+      const names = missing.map(({ id }) => id).join(", ");
+      const ageMs = Math.round(this.calm.now - connection.openedMs);
+      const bound = `R = ${Math.round(this.lagMs)} ms`;
+      throw new Violation("R", `flow ${connection.name} of ${ageMs} ms not on node ${names}, ${bound}`);
+    }
+    connection.isGuarded = true;
+    this.counters.guarded += 1;
+  }
+
+  private judgeLoss(connection: Connection): void {
+    const owners = this.machines.filter((machine) => accepts(machine, connection.bucket));
+    if (owners.length !== 1 || has(owners[0], connection)) return;
+    const holders = this.machines.filter((machine) => machine.process && has(machine, connection));
+    if (holders.length === 0) return;
+    const names = holders.map(({ id }) => id).join(", ");
+    const what = `flow ${connection.name} of bucket ${connection.bucket} is not on its owner`;
+    throw new Violation("L1", `${what}, node ${owners[0].id}, but on node ${names}`);
+  }
+
+  /** Two nodes let the same first packet in: they may have translated it differently. */
+  private split(connection: Connection): void {
+    connection.isSplit = true;
+    connection.isGuarded = false;
+  }
+}
+
+function has(machine: Machine, { key }: Connection): boolean {
+  return machine.kernel.entries.has(key);
+}
+
+function accepts(machine: Machine, bucket: number): boolean {
+  const owned = machine.accepting;
+  return owned !== null && (owned[bucket >>> 5] & (1 << (bucket & 31))) !== 0;
+}

@@ -1,0 +1,93 @@
+/** A connection between a client and a server, as the cluster sees it pass. */
+import { type Ends, type Flow, inverse } from "../../src/cluster/flows/record.js";
+import { keyOf } from "../../src/cluster/flows/record-wire.js";
+
+const TCP = 6;
+const UDP = 17;
+const SERVER = Uint8Array.from([192, 0, 2, 1]);
+/** Where translated flows seem to come from. */
+const GATEWAY = Uint8Array.from([198, 51, 100, 1]);
+
+export interface Packet {
+  readonly connection: Connection;
+  /** `open` may begin a flow; the others only make sense in one, but for UDP. */
+  readonly kind: "open" | "data" | "close";
+  readonly isReply: boolean;
+  /** Where a translated reply goes to. */
+  readonly port: number;
+}
+
+export type Phase = "opening" | "open" | "closed";
+
+export class Connection {
+  readonly key: string;
+  readonly original: Ends;
+  phase: Phase = "opening";
+  /** When the client knew that it is open; infinite before. */
+  openedMs = Number.POSITIVE_INFINITY;
+  closedMs = Number.POSITIVE_INFINITY;
+  /** Port that the server sees; 0 while nothing was let through. */
+  port = 0;
+  /** Whether it has to survive from now on: it was everywhere when all was well. */
+  isGuarded = false;
+  /** Two nodes have let the same packet of it through. */
+  isSplit = false;
+
+  constructor(
+    readonly index: number,
+    readonly bucket: number,
+    readonly isUdp: boolean,
+    readonly isTranslated: boolean,
+  ) {
+    this.original = {
+      src: Uint8Array.from([10, (index >>> 16) & 255, (index >>> 8) & 255, index & 255]),
+      dst: SERVER,
+      srcPort: 1024 + (index % 60_000),
+      dstPort: 443,
+    };
+    this.key = keyOf(this.record(0));
+  }
+
+  get name(): string {
+    return `#${this.index}${this.isUdp ? " udp" : " tcp"}${this.isTranslated ? " nat" : ""}`;
+  }
+
+  /** What the kernel that lets the first packet in has of it. */
+  record(port: number): Flow {
+    const { original, bucket, isUdp } = this;
+    const back = inverse(original);
+    return {
+      kind: "flow",
+      protocol: isUdp ? UDP : TCP,
+      ...{ bucket, zone: 0, timeoutClass: 0, helper: "", original },
+      reply: this.isTranslated ? { ...back, dst: GATEWAY, dstPort: port } : back,
+      state: isUdp ? "none" : "opening",
+      status: 0,
+      ...{ mark: 0, master: null, shifts: null },
+    };
+  }
+}
+
+/** The ports of a gateway, cut into one slice per bucket. */
+export interface PortSlices {
+  /** A port of the bucket's slice for which `isFree`; 0: there is none. */
+  choose(bucket: number, draw: () => number, isFree: (port: number) => boolean): number;
+  bucketOf(port: number): number;
+}
+
+const PORTS = { first: 1024, count: 64_512 };
+const TRIES = 64;
+
+export function evenSlices(buckets: number): PortSlices {
+  const size = Math.floor(PORTS.count / buckets);
+  return {
+    choose(bucket, draw, isFree) {
+      for (let tries = 0; tries < TRIES; tries++) {
+        const port = PORTS.first + bucket * size + Math.floor(draw() * size);
+        if (isFree(port)) return port;
+      }
+      return 0;
+    },
+    bucketOf: (port) => Math.floor((port - PORTS.first) / size),
+  };
+}

@@ -1,0 +1,224 @@
+/**
+ * The kernel of a machine, as far as a node relies on it: connection tracking with its events and
+ * dumps, and the set of leased buckets whose elements time out by themselves. It outlives the
+ * process, but not the machine.
+ *
+ *      packet --> track (state, time-out) --> leased? --> queue --> verdict --> leased? --> confirm
+ */
+import type { KernelOp } from "../../src/cluster/flows/output.js";
+import type { Flow, FlowState } from "../../src/cluster/flows/record.js";
+import { STATUS, timeoutClass, timeoutSeconds } from "../../src/cluster/flows/record.js";
+import type { KernelEvent } from "../../src/cluster/flows/sync.js";
+import { type Bitmap, emptyBitmap, hasBucket } from "../../src/cluster/ranges/bitmap.js";
+import type { Agenda } from "./agenda.js";
+import type { Connection, Packet } from "./connection.js";
+
+/** Seconds until an entry without packets is forgotten; as sysctls would have it for a test. */
+const TIMEOUT_S: Record<FlowState, number> = {
+  none: 45,
+  opening: 10,
+  established: 1200,
+  closing: 15,
+  over: 6,
+};
+/** A UDP flow without a reply. */
+const UNREPLIED_S = 10;
+const EXPIRY_MS = 1000;
+
+export interface Entry {
+  readonly connection: Connection;
+  record: Flow;
+  untilMs: number;
+}
+
+export class Kernel {
+  readonly entries = new Map<string, Entry>();
+  /** Translated ports in use. */
+  private readonly ports = new Map<number, Entry>();
+  private events: KernelEvent[] = [];
+  private hasLostEvents = false;
+  /** Whether somebody listens to events, and whether they are all lost on the way. */
+  isHeard = false;
+  isDeaf = false;
+  dumpMs = 20;
+  /** Replicas refused since another flow has their translated tuple. */
+  clashes = 0;
+  private leased: Bitmap;
+  private leasedUntilMs = 0;
+  private sweptMs = 0;
+
+  constructor(
+    private readonly agenda: Agenda,
+    private readonly buckets: number,
+    private readonly eventsMax: number,
+    private readonly connectionOf: (record: Flow) => Connection | undefined,
+  ) {
+    this.leased = emptyBitmap(buckets);
+  }
+
+  /** Power loss. */
+  reset(): void {
+    this.entries.clear();
+    this.ports.clear();
+    this.silence();
+    this.lease(emptyBitmap(this.buckets), 0);
+  }
+
+  /** Leases exactly `owned` for `ms`; the time-out fires a little late, as nft's does. */
+  lease(owned: Bitmap, ms: number): void {
+    this.leased = owned;
+    this.leasedUntilMs = this.agenda.now + ms;
+  }
+
+  /** Adds the time for which the whole machine slept: the kernel's timers do not count it. */
+  sleep(ms: number): void {
+    this.leasedUntilMs += ms;
+    for (const entry of this.entries.values()) entry.untilMs += ms;
+  }
+
+  leases(bucket: number): boolean {
+    return this.agenda.now < this.leasedUntilMs && hasBucket(this.leased, bucket);
+  }
+
+  /** The entry that a packet belongs to, moved on by it; null where there is none. */
+  track(packet: Packet): Entry | null {
+    const { connection, isReply } = packet;
+    const entry =
+      isReply && connection.isTranslated
+        ? this.ports.get(packet.port)
+        : this.entries.get(connection.key);
+    if (!entry || entry.connection !== connection) return null;
+    if (entry.untilMs <= this.agenda.now) {
+      this.forget(entry);
+      return null;
+    }
+    this.follow(entry, packet);
+    return entry;
+  }
+
+  /** A packet that opens a flow was accepted. */
+  confirm(packet: Packet, port: number): void {
+    const { connection } = packet;
+    const record = connection.record(port);
+    const entry = { connection, record, untilMs: 0 };
+    this.touch(entry);
+    this.insert(entry);
+    this.tell("alive", record);
+  }
+
+  isFree(port: number): boolean {
+    return !this.ports.has(port);
+  }
+
+  /** Carries out what replication wants, as KernelFlows does. */
+  carryOut(op: KernelOp, record: Flow): void {
+    const connection = this.connectionOf(record);
+    if (!connection) throw new Error("a replica of a flow that never was");
+    const known = this.entries.get(connection.key);
+    if (op === "delete") {
+      if (known) this.forget(known);
+    } else if (known) {
+      known.record = { ...known.record, status: known.record.status | record.status };
+      known.record = { ...known.record, state: record.state, mark: record.mark };
+      this.tell("alive", known.record);
+    } else if (op === "create") {
+      if (connection.isTranslated && !this.isFree(record.reply.dstPort)) {
+        this.clashes += 1;
+        return;
+      }
+      const untilMs = this.agenda.now + timeoutSeconds(record.timeoutClass) * 1000;
+      this.insert({ connection, record, untilMs });
+      this.tell("alive", record);
+    }
+  }
+
+  /** Drops what has timed out; cheap enough to be asked often. */
+  expire(): void {
+    if (this.agenda.now - this.sweptMs < EXPIRY_MS) return;
+    this.sweptMs = this.agenda.now;
+    for (const entry of this.entries.values()) {
+      if (entry.untilMs <= this.agenda.now) this.forget(entry);
+    }
+  }
+
+  /** Entries of one of `parts` pieces of the table, as a dump tells of them. */
+  part(part: number, parts: number): Flow[] {
+    const found: Flow[] = [];
+    for (const { connection, record } of this.entries.values()) {
+      if (connection.index % parts === part) found.push(told(record));
+    }
+    return found;
+  }
+
+  readEvents(): KernelEvent[] {
+    if (this.events.length === 0) return this.events;
+    const events = this.events;
+    this.events = [];
+    return events;
+  }
+
+  takeLoss(): boolean {
+    const has = this.hasLostEvents;
+    this.hasLostEvents = false;
+    return has;
+  }
+
+  /** Nobody listens any more. */
+  silence(): void {
+    this.events = [];
+    this.hasLostEvents = false;
+    this.isHeard = false;
+  }
+
+  private follow(entry: Entry, packet: Packet): void {
+    const { record } = entry;
+    let { state, status } = record;
+    if (packet.isReply) status |= STATUS.SEEN_REPLY;
+    if (record.protocol === 17) {
+      if (packet.isReply) status |= STATUS.ASSURED;
+    } else if (packet.kind === "close") {
+      state = packet.isReply ? "over" : "closing";
+    } else if (state === "opening" && packet.kind === "data" && !packet.isReply) {
+      if ((status & STATUS.SEEN_REPLY) !== 0) {
+        state = "established";
+        status |= STATUS.ASSURED;
+      }
+    }
+    const isNews = state !== record.state || status !== record.status;
+    if (isNews) entry.record = { ...record, state, status };
+    this.touch(entry);
+    if (isNews) this.tell("alive", entry.record);
+  }
+
+  private touch(entry: Entry): void {
+    const { state, status } = entry.record;
+    const isUnreplied = state === "none" && (status & STATUS.SEEN_REPLY) === 0;
+    const seconds = isUnreplied ? UNREPLIED_S : TIMEOUT_S[state];
+    entry.untilMs = this.agenda.now + seconds * 1000;
+  }
+
+  private insert(entry: Entry): void {
+    this.entries.set(entry.connection.key, entry);
+    if (entry.connection.isTranslated) this.ports.set(entry.record.reply.dstPort, entry);
+  }
+
+  private forget(entry: Entry): void {
+    this.entries.delete(entry.connection.key);
+    if (entry.connection.isTranslated) this.ports.delete(entry.record.reply.dstPort);
+    this.tell("gone", entry.record);
+  }
+
+  private tell(kind: KernelEvent["kind"], record: Flow): void {
+    if (!this.isHeard) return;
+    if (this.isDeaf || this.events.length >= this.eventsMax) {
+      this.hasLostEvents = true;
+      return;
+    }
+    this.events.push({ kind, record: told(record) });
+  }
+}
+
+/** A record as the kernel tells of it. */
+function told(record: Flow): Flow {
+  return { ...record, timeoutClass: timeoutClass(TIMEOUT_S[record.state]) };
+}

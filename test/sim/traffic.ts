@@ -1,0 +1,129 @@
+/**
+ * The workload: clients that open connections through the cluster, talk, and close. Every packet
+ * passes all machines, as on a shared link, and whoever lets it through forwards it.
+ */
+import { Connection, type Packet } from "./connection.js";
+import type { Machine, Scene } from "./machine.js";
+import type { Workload } from "./plan.js";
+import type { Random } from "./random.js";
+
+const SYN_RETRY_MS = 1000;
+const SYN_TRIES = 3;
+/** Connections that are kept in mind; above: no new ones. */
+const OPEN_MAX = 150;
+/** Connections that a flood opens, most of them without an answer. */
+const FLOOD_PER_SECOND = 60;
+
+export class Traffic {
+  readonly counters = { opened: 0, failed: 0, closed: 0, packets: 0 };
+  open = 0;
+  private index = 0;
+  private isOver = false;
+  private floods = 0;
+
+  constructor(
+    private readonly scene: Scene,
+    private readonly random: Random,
+    private readonly workload: Workload,
+    private readonly machines: readonly Machine[],
+    private readonly connections: Map<string, Connection>,
+  ) {}
+
+  begin(): void {
+    const gapMs = 1000 / (this.workload.opensPerSecond + this.floods * FLOOD_PER_SECOND);
+    this.scene.agenda.in(this.random.around(gapMs), () => {
+      if (this.isOver) return;
+      this.connect();
+      this.begin();
+    });
+  }
+
+  /** No new connections, and those that are open fall silent. */
+  end(): void {
+    this.isOver = true;
+  }
+
+  flood(ms: number): void {
+    this.floods += 1;
+    this.scene.agenda.in(ms, () => {
+      this.floods -= 1;
+    });
+  }
+
+  private connect(): void {
+    const { random, workload } = this;
+    if (this.open >= OPEN_MAX) return;
+    this.index += 1;
+    const bucket = random.below(this.scene.sim.buckets);
+    const isUdp = random.chance(workload.udp);
+    const connection = new Connection(this.index, bucket, isUdp, random.chance(workload.nat));
+    this.connections.set(connection.key, connection);
+    this.open += 1;
+    const isScan = this.floods > 0 && random.chance(0.9);
+    this.tryToOpen(connection, SYN_TRIES, isScan || random.chance(workload.unanswered));
+  }
+
+  private tryToOpen(connection: Connection, tries: number, isUnanswered: boolean): void {
+    const isThrough = this.send(connection, "open", false);
+    if (isThrough && isUnanswered) return this.close(connection);
+    if (isThrough && this.send(connection, "data", true) && this.send(connection, "data", false)) {
+      connection.phase = "open";
+      connection.openedMs = this.scene.agenda.now;
+      this.counters.opened += 1;
+      return this.live(connection);
+    }
+    if (tries === 0 || this.isOver) {
+      this.counters.failed += 1;
+      return this.close(connection);
+    }
+    this.scene.agenda.in(SYN_RETRY_MS, () => this.tryToOpen(connection, tries - 1, isUnanswered));
+  }
+
+  private live(connection: Connection): void {
+    const { random, workload } = this;
+    const { now } = this.scene.agenda;
+    if (random.chance(workload.short)) return this.finishIn(connection, random.around(150));
+    const lifeMs = random.around(workload.lifeMs);
+    this.finishIn(connection, lifeMs);
+    if (!connection.isUdp && random.chance(workload.idle)) return;
+    this.talk(connection, now + lifeMs);
+  }
+
+  private talk(connection: Connection, untilMs: number): void {
+    this.scene.agenda.in(this.random.around(this.workload.gapMs), () => {
+      if (this.isOver || this.scene.agenda.now >= untilMs || connection.phase !== "open") return;
+      this.send(connection, "data", false);
+      this.send(connection, "data", true);
+      this.talk(connection, untilMs);
+    });
+  }
+
+  /** A TCP flow says that it ends; a UDP flow only falls silent. */
+  private finishIn(connection: Connection, ms: number): void {
+    this.scene.agenda.in(ms, () => {
+      if (this.isOver) return;
+      if (!connection.isUdp) {
+        this.send(connection, "close", false);
+        this.send(connection, "close", true);
+      }
+      this.close(connection);
+    });
+  }
+
+  private close(connection: Connection): void {
+    connection.phase = "closed";
+    connection.closedMs = this.scene.agenda.now;
+    this.open -= 1;
+    this.counters.closed += 1;
+  }
+
+  /** Whether somebody let the packet through. */
+  private send(connection: Connection, kind: Packet["kind"], isReply: boolean): boolean {
+    const packet = { connection, kind, isReply, port: connection.port };
+    this.counters.packets += 1;
+    let accepted = 0;
+    for (const machine of this.machines) if (machine.pass(packet)) accepted += 1;
+    this.scene.watch.onPassed(packet, accepted);
+    return accepted > 0;
+  }
+}
