@@ -196,7 +196,11 @@ function readMaster(from: ByteReader, bytes: number): Master {
   return { protocol: from.u8(), ...readEnds(from, bytes) };
 }
 
-function isSameEnds(a: Ends, b: Ends): boolean {
+export function isSameEnds(a: Ends, b: Ends): boolean {
   if (a.srcPort !== b.srcPort || a.dstPort !== b.dstPort) return false;
-  return [...a.src, ...a.dst].every((byte, at) => byte === [...b.src, ...b.dst][at]);
+  return isSameBytes(a.src, b.src) && isSameBytes(a.dst, b.dst);
+}
+
+function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

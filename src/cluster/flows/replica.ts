@@ -18,9 +18,11 @@ import { isSameDigest } from "./digest.js";
 import type { Ledger } from "./ledger.js";
 import type { Op } from "./ops.js";
 import type { PeerFlows } from "./peer.js";
-import { keyOf, saysTheSame } from "./record-wire.js";
+import type { Replicated } from "./record.js";
+import { isSameEnds, keyOf, saysTheSame } from "./record-wire.js";
 import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
+import type { Tombstone } from "./tombstones.js";
 import { isNewer, type Version } from "./version.js";
 
 type Of<Name extends Op["op"]> = Extract<Op, { op: Name }>;
@@ -88,8 +90,13 @@ export class Replica {
     if (young?.record.bucket === record.bucket) return;
     // It let in as new what the owner of the master expected: from now on it is foreign here too.
     if (young) this.author.young.delete(key);
-    if (!entry && !young) this.shelf.kernel("create", record);
-    else if (!entry || !saysTheSame(entry.record, record)) this.shelf.kernel("update", record);
+    const before = young?.record ?? entry?.record;
+    if (!before) this.shelf.kernel("create", record);
+    else if (!isTranslatedAlike(before, record)) {
+      // The kernel does not change the translation of a flow that exists.
+      this.shelf.kernel("delete", before);
+      this.shelf.kernel("create", record);
+    } else if (young || !saysTheSame(before, record)) this.shelf.kernel("update", record);
   }
 
   private onRemove(peer: Follower, { version, identity }: Of<"remove">, now: number): void {
@@ -150,12 +157,15 @@ export class Replica {
     peer: Follower,
     bucket: number,
     version: Version,
-    known: { readonly version: Version; readonly atMs: number } | undefined,
+    known: Entry | Tombstone | undefined,
     isRight: boolean,
     now: number,
   ): boolean {
     if (!known) return true;
-    if (isRight && now - known.atMs >= SETTLE_MS) return !isSameVersion(version, known.version);
+    if (isRight && now - known.atMs >= SETTLE_MS) {
+      // A section that was out of date may have ended a flow under its own version.
+      return "identity" in known || !isSameVersion(version, known.version);
+    }
     if (!isNewer(version, known.version)) {
       this.counters.stale += 1;
       return false;
@@ -178,6 +188,10 @@ export class Replica {
   private isAuthority(peer: Follower, bucket: number): boolean {
     return this.ledger.isHolder(bucket, peer.node) && !this.ledger.owns(bucket);
   }
+}
+
+function isTranslatedAlike(a: Replicated, b: Replicated): boolean {
+  return a.kind !== "flow" || b.kind !== "flow" || isSameEnds(a.reply, b.reply);
 }
 
 function isSameVersion(a: Version, b: Version): boolean {

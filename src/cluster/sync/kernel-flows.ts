@@ -41,6 +41,8 @@ interface Wish {
 
 export class KernelFlows {
   private readonly refusals: Record<string, number> = {};
+  /** Replicas whose translated tuple another flow of this kernel has. */
+  clashes = 0;
   private readonly events: ConntrackEvents;
   private readonly table = new ConntrackTable();
   /** A dump occupies its socket until its end. */
@@ -49,6 +51,8 @@ export class KernelFlows {
   private dump: Iterator<undefined> | null = null;
   private dumped: Replicated[] = [];
   private wishes: Wish[] = [];
+  /** Replicas that there was no place for; told like ends. */
+  private missing: KernelEvent[] = [];
   private readonly records: FlowRecord[] = [];
 
   /**
@@ -77,7 +81,8 @@ export class KernelFlows {
 
   /** Flows of the cluster that were born, changed or ended since the last call. */
   readEvents(): KernelEvent[] {
-    const found: KernelEvent[] = [];
+    const found = this.missing;
+    this.missing = [];
     const visitor = {
       flow: (change: string, record: FlowRecord) => {
         const flow = flowOf(record, this.field);
@@ -177,7 +182,19 @@ export class KernelFlows {
       }
     }
     if (reduced.length > 0) this.onCreated(reduced, this.table.create(reduced));
-    if (existing.length > 0) this.onUpdated(existing, this.table.update(existing));
+    if (existing.length === 0) return;
+    const again = this.table.update(existing);
+    this.onUpdated(existing, again);
+    existing.forEach((record, at) => {
+      if (again[at] === ENOENT) this.onClash(record);
+    });
+  }
+
+  /** Another flow has the translated tuple, so the kernel does not have this one: told as gone. */
+  private onClash(record: FlowRecord): void {
+    const flow = flowOf(record, this.field);
+    this.clashes += 1;
+    if (flow) this.missing.push({ kind: "gone", record: flow });
   }
 
   private onUpdated(records: readonly FlowRecord[], errnos: Int32Array): void {
