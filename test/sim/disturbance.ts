@@ -89,7 +89,7 @@ export class Disturbance {
       case "suspend":
         return this.suspend(machine);
       case "stall":
-        this.disruptAfter(process?.workerStallMs ?? 0);
+        this.disruptAfter(process?.stallMs(fault.thread) ?? 0);
         return process?.freeze([fault.thread]);
       case "slow":
         return set(machine, "lateMs", fault.lateMs, 0);

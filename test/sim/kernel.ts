@@ -124,6 +124,7 @@ export class Kernel {
     } else if (op === "create") {
       if (connection.isTranslated && !this.isFree(record.reply.dstPort)) {
         this.clashes += 1;
+        this.tell("gone", record);
         return;
       }
       const untilMs = this.agenda.now + timeoutSeconds(record.timeoutClass) * 1000;

@@ -176,7 +176,10 @@ export class Machine {
     const bucket = process.worker.judge(packet, known, hashed, this.localMs);
     if (bucket === NO_BUCKET || !this.kernel.leases(bucket)) return false;
     watch.onAccepted(this, process, packet, bucket);
-    if (known !== NO_BUCKET || this.kernel.entries.has(connection.key)) return true;
+    const entry = this.kernel.entries.get(connection.key);
+    // The server answers to where the last opening packet seemed to come from.
+    if (entry && packet.kind === "open") connection.port = entry.record.reply.dstPort;
+    if (known !== NO_BUCKET || entry) return true;
     if (isReply) return false; // to the gateway itself: it opens nothing
     let port = 0;
     if (connection.isTranslated) {
@@ -186,7 +189,7 @@ export class Machine {
         (each) => this.kernel.isFree(each),
       );
       if (port === 0) return false;
-      connection.port ||= port;
+      connection.port = port;
     }
     this.kernel.confirm(packet, port);
     return true;

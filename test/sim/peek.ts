@@ -1,8 +1,9 @@
 /** The private parts of a node that checkers look at and mutants change. */
-import type { Standing } from "../../src/cluster/standing.js";
-import type { ClusterNode } from "../../src/cluster/node.js";
+
 import type { Arrival } from "../../src/cluster/membership/peers.js";
 import type { Member } from "../../src/cluster/membership/view.js";
+import type { ClusterNode } from "../../src/cluster/node.js";
+import type { Standing } from "../../src/cluster/standing.js";
 
 export interface NodeParts {
   readonly standing: Standing;

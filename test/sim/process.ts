@@ -55,9 +55,9 @@ export class Process {
     }
   }
 
-  /** How long a packet worker may stand still before the node falls silent. */
-  get workerStallMs(): number {
-    return this.stalledMs.worker;
+  /** How long a thread may stand still before the node falls silent. */
+  stallMs(name: ThreadName): number {
+    return name === "worker" || name === "main" ? this.stalledMs[name] : 0;
   }
 
   receive(datagram: Datagram): void {

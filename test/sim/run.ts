@@ -31,7 +31,12 @@ export interface RunOptions {
 export function runPlan(plan: Plan, options: RunOptions = {}): Outcome {
   const start = process.cpuUsage();
   const hash = new EventHash();
-  const world = new World(options.timeline ? readable(plan) : plan, [hash], options.twists, options.timeline ?? null);
+  const world = new World(
+    options.timeline ? readable(plan) : plan,
+    [hash],
+    options.twists,
+    options.timeline ?? null,
+  );
   hash.agenda = world.agenda;
   let end: Pick<Outcome, "verdict" | "invariant" | "message"> = {
     ...{ verdict: "ok", invariant: "", message: "" },
@@ -62,7 +67,10 @@ function readable(plan: Plan): Plan {
 }
 
 /** Objections of checkers in quiet mean that something did not come about, unless said at once. */
-function endOf(error: unknown, isQuiet: boolean): Pick<Outcome, "verdict" | "invariant" | "message"> {
+function endOf(
+  error: unknown,
+  isQuiet: boolean,
+): Pick<Outcome, "verdict" | "invariant" | "message"> {
   if (!(error instanceof Violation)) {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { verdict: "crash", invariant: "no exception", message };

@@ -125,4 +125,3 @@ function flowEventText(event: FlowEvent): string {
   const bucket = "bucket" in event ? ` bucket ${event.bucket}` : "";
   return `${event.name}${peer}${bucket}`;
 }
-

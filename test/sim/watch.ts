@@ -57,7 +57,9 @@ export class Watch implements Hooks {
         const hook = each[name] as Hook | undefined;
         return hook ? [hook.bind(each) as Hook] : [];
       });
-    this.hooks = Object.fromEntries(names.map((name) => [name, hooksOf(name)])) as typeof this.hooks;
+    this.hooks = Object.fromEntries(
+      names.map((name) => [name, hooksOf(name)]),
+    ) as typeof this.hooks;
   }
 
   onSync(machine: Machine, flows: FlowSync): void {
@@ -109,4 +111,3 @@ export class Watch implements Hooks {
     for (const hook of this.hooks[name]) (hook as (...given: unknown[]) => void)(...args);
   }
 }
-

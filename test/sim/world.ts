@@ -1,11 +1,11 @@
 /** The whole cluster on virtual time: machines, links, workload, faults and checkers of one run. */
 import { Agenda } from "./agenda.js";
 import { Calm } from "./calm.js";
-import { Agreed, InSync, Settled } from "./checkers/quiet.js";
 import { Bounded } from "./checkers/bounded.js";
 import { Cover } from "./checkers/cover.js";
 import { Fence, LeaseHolds, NotHalfAlive } from "./checkers/lease.js";
 import { Messages } from "./checkers/messages.js";
+import { Agreed, InSync, Settled } from "./checkers/quiet.js";
 import { Streams } from "./checkers/stream.js";
 import { Survival } from "./checkers/survival.js";
 import { type Connection, evenSlices, type PortSlices } from "./connection.js";
@@ -67,7 +67,13 @@ export class World {
     const slices = (twists.slices ?? evenSlices)(settings.buckets);
     const { links } = this;
     this.scene = { agenda, random, sim: settings, nodes, links, watch, slices, connections };
-    this.traffic = new Traffic(this.scene, new Random(seed + 3), plan.workload, machines, connections);
+    this.traffic = new Traffic(
+      this.scene,
+      new Random(seed + 3),
+      plan.workload,
+      machines,
+      connections,
+    );
     for (let id = 1; id <= nodes; id++) {
       const machine = new Machine(this.scene, id, 1 + settings.drift * random.between(-1, 1));
       twists.onMachine?.(machine);
@@ -99,7 +105,8 @@ export class World {
       else wellSince = Math.min(wellSince, now);
       if (now - wellSince >= STABLE_MS) return wellSince - start;
       if (now - start < limitMs) continue;
-      const [{ invariant, what }] = unsettled.length > 0 ? unsettled : [{ invariant: "R4", what: "not stable" }];
+      const [{ invariant, what }] =
+        unsettled.length > 0 ? unsettled : [{ invariant: "R4", what: "not stable" }];
       throw new Violation(invariant, `after ${Math.round(limitMs)} ms of quiet: ${what}`);
     }
   }

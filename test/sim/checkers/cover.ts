@@ -108,7 +108,10 @@ export class Cover implements Checker {
     const ms = now - Math.max(since, excusedMs);
     if (ms <= this.gapMax) return;
     const bound = `D = ${Math.round(this.gapMax)} ms`;
-    throw new Violation("R2", `bucket ${bucket} has been unowned for ${Math.round(ms)} ms, ${bound}`);
+    throw new Violation(
+      "R2",
+      `bucket ${bucket} has been unowned for ${Math.round(ms)} ms, ${bound}`,
+    );
   }
 
   private judgeOverlap(bucket: number): void {
@@ -116,8 +119,13 @@ export class Cover implements Checker {
     if (isLossy) return;
     const ms = now - Math.max(this.sharedSince[bucket], disruptedMs, troubledMs);
     if (ms <= this.overlapMax) return;
-    const owners = [...this.sets].filter(([, set]) => ((set[bucket >>> 5] >>> (bucket & 31)) & 1) === 1);
+    const owners = [...this.sets].filter(
+      ([, set]) => ((set[bucket >>> 5] >>> (bucket & 31)) & 1) === 1,
+    );
     const names = owners.map(([machine]) => machine.id).join(" and ");
-    throw new Violation("P3", `nodes ${names} both accept bucket ${bucket} for ${Math.round(ms)} ms`);
+    throw new Violation(
+      "P3",
+      `nodes ${names} both accept bucket ${bucket} for ${Math.round(ms)} ms`,
+    );
   }
 }

@@ -1,11 +1,12 @@
 /** R6, P4, G1: nothing is accepted without a lease, and nobody is half alive. */
-import { bitmapOf, hasBucket, isEmpty } from "../../../src/cluster/ranges/bitmap.js";
+
 import type { Output } from "../../../src/cluster/output.js";
+import { bitmapOf, hasBucket, isEmpty } from "../../../src/cluster/ranges/bitmap.js";
 import type { Calm } from "../calm.js";
 import type { Packet } from "../connection.js";
 import type { Machine, Process } from "../machine.js";
-import type { Plan } from "../plan.js";
 import { partsOf } from "../peek.js";
+import type { Plan } from "../plan.js";
 import { type Checker, Violation } from "../watch.js";
 
 /** R6: an expired lease accepts nothing, and is never extended. */
@@ -55,7 +56,10 @@ export class Fence implements Checker {
       for (let bucket = 0; bucket < buckets; bucket++) {
         if (!hasBucket(taken, bucket) || !other.kernel.leases(bucket)) continue;
         const [heir, dead] = [machine.id, other.id];
-        throw new Violation("P4", `node ${heir} takes bucket ${bucket}, still leased to node ${dead}`);
+        throw new Violation(
+          "P4",
+          `node ${heir} takes bucket ${bucket}, still leased to node ${dead}`,
+        );
       }
     }
   }
@@ -88,7 +92,10 @@ export class NotHalfAlive implements Checker {
     const { tickMs, heartbeatMs, drift } = this.plan.settings;
     const ms = this.calm.now - since;
     if (partsOf(process.control.node).halt !== "") return; // LEAVE: its range is given up
-    if (ms <= (process.workerStallMs + 2 * tickMs) * (1 + 2 * drift) + heartbeatMs) return;
-    throw new Violation("G1", `node ${machine.id} sends, its worker has stood for ${Math.round(ms)} ms`);
+    if (ms <= (process.stallMs("worker") + 2 * tickMs) * (1 + 2 * drift) + heartbeatMs) return;
+    throw new Violation(
+      "G1",
+      `node ${machine.id} sends, its worker has stood for ${Math.round(ms)} ms`,
+    );
   }
 }

@@ -64,7 +64,10 @@ export class Streams implements Checker {
       const sender = this.incarnations.get(peer.incarnation);
       const sent = sender?.frames.get(sequence);
       if (!sender || !sent || !isSame(sent, payload)) {
-        throw new Violation("B1", `${name}: delivered as frame ${sequence} what was not sent as it`);
+        throw new Violation(
+          "B1",
+          `${name}: delivered as frame ${sequence} what was not sent as it`,
+        );
       }
       expected.set(peer.incarnation, (sequence + 1) >>> 0);
       if (sender.order < (newest.get(peer.node) ?? -1)) {

@@ -2,13 +2,14 @@
  * P1, P2, L1, L3, R: what connections notice. One that is open and was on all nodes when all was
  * well has to survive whatever comes, as long as one machine that has it is left.
  */
+
+import type { FlowOutput } from "../../../src/cluster/flows/output.js";
 import { REPAIR_MS, replicationMs } from "../bounds.js";
 import { type Calm, stateOf } from "../calm.js";
 import type { Connection, Packet } from "../connection.js";
 import type { Machine, Process } from "../machine.js";
 import type { Plan } from "../plan.js";
 import { type Checker, Violation } from "../watch.js";
-import type { FlowOutput } from "../../../src/cluster/flows/output.js";
 import type { Cover } from "./cover.js";
 
 /** Tables below this may refuse flows; what is refused does not survive. */
@@ -91,7 +92,10 @@ export class Survival implements Checker {
       const names = missing.map(({ id }) => id).join(", ");
       const ageMs = Math.round(this.calm.now - connection.openedMs);
       const bound = `R = ${Math.round(this.lagMs)} ms`;
-      throw new Violation("R", `flow ${connection.name} of ${ageMs} ms not on node ${names}, ${bound}`);
+      throw new Violation(
+        "R",
+        `flow ${connection.name} of ${ageMs} ms not on node ${names}, ${bound}`,
+      );
     }
     connection.isGuarded = true;
     this.counters.guarded += 1;
