@@ -3,7 +3,7 @@ import { type Answer, type Task, work } from "./crew.js";
 import { MUTANTS } from "./mutants.js";
 import { BadInput, HELP, type Options, readOptions } from "./options.js";
 import { planOf } from "./plan.js";
-import { failureText, summaryText, versionText } from "./report.js";
+import { failureText, progressText, summaryText, versionText } from "./report.js";
 import type { Outcome } from "./run.js";
 import { Tally } from "./tally.js";
 
@@ -24,6 +24,7 @@ async function runSeeds(options: Options): Promise<number> {
     if (answer.kind !== "run") return true;
     const { outcome } = answer;
     tally.add(outcome);
+    if (tally.isTimeToTell) console.error(progressText(tally));
     if (options.isJson) console.log(JSON.stringify(outcome));
     if (outcome.verdict === "ok") return true;
     failed.push(outcome);

@@ -108,7 +108,7 @@ export function planOf(seed: number, nodes: number, minutes: number): Plan {
 }
 
 function drawSettings(random: Random): SimSettings {
-  const timing = random.chance(0.12) ? TIMINGS[0] : random.pick(TIMINGS.slice(1));
+  const timing = random.chance(0.04) ? TIMINGS[0] : random.pick(TIMINGS.slice(1));
   return {
     ...timing,
     buckets: random.pick([16, 32, 64, 64, 128, 256]),

@@ -49,6 +49,12 @@ export function failureText(outcome: Outcome, options: Options, shrunk?: Shrunk)
   ].join("\n");
 }
 
+/** A sign of life of a long run. */
+export function progressText(tally: Tally): string {
+  const { seeds, verdicts, rate } = tally.summary();
+  return `${seeds} seeds, ${seeds - verdicts.ok} failed, ${rate} simulated hours per hour`;
+}
+
 export function summaryText(tally: Tally, options: Options): string {
   const { seeds, verdicts, elapsedS, cpuS, rate, settledMs, figures, simulatedHours } =
     tally.summary();

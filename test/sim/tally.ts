@@ -1,6 +1,7 @@
 /** What many seeds add up to. */
 import type { Outcome, Verdict } from "./run.js";
 
+const TELL_MS = 60_000;
 const HIGHEST: ReadonlySet<string> = new Set(["longestGapMs"]);
 
 export class Tally {
@@ -10,6 +11,7 @@ export class Tally {
   private cpuMs = 0;
   private readonly startMs = performance.now();
   private readonly settled: number[] = [];
+  private toldMs = performance.now();
 
   add(outcome: Outcome): void {
     this.seeds += 1;
@@ -20,6 +22,14 @@ export class Tally {
       const before = this.figures[name] ?? 0;
       this.figures[name] = HIGHEST.has(name) ? Math.max(before, value) : before + value;
     }
+  }
+
+  /** Once in a minute. */
+  get isTimeToTell(): boolean {
+    const now = performance.now();
+    if (now - this.toldMs < TELL_MS) return false;
+    this.toldMs = now;
+    return true;
   }
 
   summary() {

@@ -6,6 +6,7 @@ import { Cover } from "./checkers/cover.js";
 import { Fence, LeaseHolds, NotHalfAlive } from "./checkers/lease.js";
 import { Messages } from "./checkers/messages.js";
 import { Agreed, InSync, Settled } from "./checkers/quiet.js";
+import { Sight } from "./checkers/sight.js";
 import { Streams } from "./checkers/stream.js";
 import { Survival } from "./checkers/survival.js";
 import { type Connection, evenSlices, type PortSlices } from "./connection.js";
@@ -117,7 +118,10 @@ export class World {
       ...[this.cover, this.messages, this.streams, this.survival],
       ...[new LeaseHolds(), new Fence(plan, calm, machines), new NotHalfAlive(plan, calm)],
       ...[new Settled(plan, machines), new InSync(machines), new Bounded(plan, machines)],
-      new Agreed(plan, calm, machines, connections),
+      ...[
+        new Agreed(plan, calm, machines, connections),
+        new Sight(plan, calm, this.links, machines),
+      ],
     ];
   }
 

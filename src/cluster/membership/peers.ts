@@ -79,6 +79,8 @@ export function echoes(list: readonly Echo[], identity: Identity): boolean {
 
 export class PeerTable {
   private readonly peers = new Map<number, Peer>();
+  /** The same by id; made anew after a change. */
+  private sorted: readonly Peer[] | null = null;
   private candidates: Candidate[] = [];
 
   constructor(
@@ -90,8 +92,10 @@ export class PeerTable {
     return this.peers.size;
   }
 
-  all(): Peer[] {
-    return [...this.peers.values()].sort((a, b) => a.node - b.node);
+  /** All peers by id. */
+  all(): readonly Peer[] {
+    this.sorted ??= [...this.peers.values()].sort((a, b) => a.node - b.node);
+    return this.sorted;
   }
 
   /** The peer of exactly this incarnation. */
@@ -110,6 +114,7 @@ export class PeerTable {
     this.candidates = this.candidates.filter((other) => !isSame(other, from));
     const added = this.newPeer(from, beat);
     this.peers.set(from.node, added);
+    this.sorted = null;
     return this.hearAgain(added, beat, identity, arrival);
   }
 
@@ -133,10 +138,12 @@ export class PeerTable {
 
   remove(peer: Peer): void {
     this.peers.delete(peer.node);
+    this.sorted = null;
   }
 
   clear(): void {
     this.peers.clear();
+    this.sorted = null;
     this.candidates = [];
   }
 

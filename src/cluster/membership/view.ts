@@ -28,13 +28,15 @@ export class View {
   hash = viewHash([]);
   /** Sorted ids of the members. */
   ids: readonly number[] = [];
+  private members: readonly Member[] = [];
 
   /** Takes the members of now. Returns whether the view has changed, and with it the epoch. */
   change(members: readonly Member[]): boolean {
-    const sorted = [...members].sort((a, b) => a.node - b.node);
-    const hash = viewHash(sorted);
-    if (hash === this.hash) return false;
-    this.hash = hash;
+    const sorted = members.map(({ node, incarnation }) => ({ node, incarnation }));
+    sorted.sort((a, b) => a.node - b.node);
+    if (isSame(sorted, this.members)) return false;
+    this.members = sorted;
+    this.hash = viewHash(sorted);
     this.ids = sorted.map((member) => member.node);
     this.epoch += 1;
     return true;
@@ -44,4 +46,11 @@ export class View {
   hear(epoch: number): void {
     this.epoch = Math.max(this.epoch, epoch);
   }
+}
+
+function isSame(a: readonly Member[], b: readonly Member[]): boolean {
+  if (a.length !== b.length) return false;
+  return a.every(({ node, incarnation }, index) => {
+    return node === b[index].node && incarnation === b[index].incarnation;
+  });
 }

@@ -97,6 +97,8 @@ export class RangeKeeper {
 
   /** Obeys another node's claim as far as release.ts allows; returns what was given up. */
   release(view: RangeView, theirs: Claim): Bitmap {
+    const shared = both(this.mine, theirs.buckets);
+    if (isEmpty(shared)) return shared; // nearly always
     const released = releasable(
       {
         node: this.node,

@@ -1,0 +1,157 @@
+/** Bugs of reliable broadcast and of flow replication. */
+import { Broadcast } from "../../../src/cluster/broadcast/broadcast.js";
+import { SendBuffer } from "../../../src/cluster/broadcast/send-buffer.js";
+import { Stream } from "../../../src/cluster/broadcast/stream.js";
+import { Audit } from "../../../src/cluster/flows/audit.js";
+import { Author } from "../../../src/cluster/flows/author.js";
+import { Ledger } from "../../../src/cluster/flows/ledger.js";
+import { Peers } from "../../../src/cluster/flows/peers.js";
+import { Replica } from "../../../src/cluster/flows/replica.js";
+import { Sections } from "../../../src/cluster/flows/sections.js";
+import { FlowTable } from "../../../src/cluster/flows/table.js";
+import { Tombstones } from "../../../src/cluster/flows/tombstones.js";
+import { Unsure } from "../../../src/cluster/flows/unsure.js";
+import { Replication } from "../../../src/cluster/sync/replication.js";
+import { disable, type Mutant, patch } from "./patch.js";
+
+export const FLOW_MUTANTS: readonly Mutant[] = [
+  {
+    name: "nak-ignored",
+    what: "a sender does not repair what is asked for",
+    apply: () => disable(Broadcast, "onNak"),
+  },
+  {
+    name: "late-frame-taken",
+    what: "a frame that was delivered is delivered again",
+    apply: () =>
+      patch(Stream, "take", (original) => (self, sequence, payload, now) => {
+        const behind = (self.expected - sequence) | 0;
+        if (self.isFollowing && behind > 0 && behind < 3) self.expected = sequence;
+        return original(self, sequence, payload, now);
+      }),
+  },
+  {
+    name: "gap-skipped",
+    what: "a receiver goes on behind a gap without a word",
+    apply: () =>
+      patch(Stream, "take", (original) => (self, sequence, payload, now) => {
+        if (self.isFollowing && ((sequence - self.expected) | 0) > 2) self.expected = sequence;
+        return original(self, sequence, payload, now);
+      }),
+  },
+  {
+    name: "heartbeat-tells-nothing",
+    what: "the newest frame is not told by heartbeats, so a lost last one is not missed",
+    apply: () => disable(Broadcast, "onSent"),
+  },
+  {
+    name: "resync-ignored",
+    what: "a sender does not answer who has lost the thread",
+    apply: () => disable(Broadcast, "onResync"),
+  },
+  {
+    name: "old-incarnation-delivered",
+    what: "what an ended incarnation of a peer said is taken for its successor's",
+    apply: () => patch(Broadcast, "find", () => (self, peer) => self.followers.get(peer.node)),
+  },
+  {
+    name: "send-buffer-unbounded",
+    what: "frames are never forgotten",
+    apply: () =>
+      patch(SendBuffer, "push", (original) => (self, payload, now) => {
+        self.bodies.push(payload);
+        return original(self, payload, now);
+      }),
+  },
+  {
+    name: "deletion-resurrects",
+    what: "nothing remembers that a flow has ended",
+    apply: () => disable(Tombstones, "find", undefined),
+  },
+  {
+    name: "deletion-not-told",
+    what: "the end of a flow is not told to the peers",
+    apply: () =>
+      patch(Author, "end", () => (self, key, now) => {
+        const entry = self.shelf.table.get(key);
+        if (entry) self.shelf.bury(entry, self.nextVersion(entry.record.bucket), now);
+      }),
+  },
+  {
+    name: "no-digest-repair",
+    what: "drift is found and not repaired",
+    apply: () => disable(Replica, "driftedOf", []),
+  },
+  {
+    name: "claims-before-flows",
+    what: "buckets are claimed and service begins before the flows are here",
+    apply: () => {
+      const claim = patch(Ledger, "ready", () => (self) => self.owned.slice().fill(0xffff_ffff));
+      const sync = disable(Peers, "areSettled", true);
+      return () => void (claim(), sync());
+    },
+  },
+  {
+    name: "table-left-out",
+    what: "a newcomer is told that the table is over before it has begun",
+    apply: () =>
+      patch(
+        Sections,
+        "section",
+        () =>
+          function* () {
+            yield* [];
+          },
+      ),
+  },
+  {
+    name: "loss-not-repaired",
+    what: "after lost kernel events the table is not read again",
+    apply: () => disable(Audit, "onLoss"),
+  },
+  {
+    name: "late-flows-not-told",
+    what: "flows younger than the window are forgotten when their bucket moves",
+    apply: () =>
+      patch(Author, "onWent", () => (self, buckets) => {
+        const went = new Set(buckets);
+        for (const [key] of [...self.young.of((bucket: number) => went.has(bucket))]) {
+          self.young.delete(key);
+        }
+      }),
+  },
+  {
+    name: "term-not-raised",
+    what: "a new owner speaks under the term of the old one",
+    apply: () =>
+      patch(Ledger, "acquire", (original) => (self, bucket, epoch) => {
+        const before = self.terms[bucket];
+        original(self, bucket, epoch);
+        self.terms[bucket] = before;
+        self.ownTerms[bucket] = before;
+      }),
+  },
+  {
+    name: "old-kernel-believed",
+    what: "what a restarted node's kernel still has is kept, whatever the owners say",
+    apply: () => disable(Unsure, "settle", 0),
+  },
+  {
+    name: "table-unbounded",
+    what: "the table grows beyond its bound",
+    apply: () => disable(FlowTable, "makeRoom", true),
+  },
+  {
+    name: "stale-thread",
+    what: "frames of a former incarnation leave under the new one",
+    apply: () =>
+      patch(Replication, "begin", () => (self, incarnation) => {
+        self.incarnation = incarnation;
+        const port = self.port;
+        if (port.isMutant) return;
+        port.isMutant = true;
+        const listener = port.listener;
+        port.listener = (reply: object) => listener({ ...reply, incarnation: self.incarnation });
+      }),
+  },
+];
