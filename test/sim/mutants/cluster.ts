@@ -13,7 +13,7 @@ import { Standing } from "../../../src/cluster/standing.js";
 import { TAG_BYTES } from "../../../src/cluster/transport/seal.js";
 import { ReplayWindow } from "../../../src/cluster/transport/window.js";
 import { CHEAP_SEAL } from "../cheap-seal.js";
-import { disable, type Mutant, patch } from "./patch.js";
+import { both as bothUndone, disable, type Mutant, patch } from "./patch.js";
 
 export const CLUSTER_MUTANTS: readonly Mutant[] = [
   {
@@ -133,8 +133,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     name: "no-takeover",
     what: "the buckets of a dead node are left to lie",
     apply: () => {
-      const undo = [disable(Holding, "takeOver", 0), disable(Holding, "takeUncovered")];
-      return () => undo.map((each) => each());
+      return bothUndone(disable(Holding, "takeOver", 0), disable(Holding, "takeUncovered"));
     },
   },
   {
@@ -170,6 +169,17 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
         const { keeper } = self.holding;
         addAll(keeper.mine, targetOf(self.view.ids, keeper.node, keeper.buckets));
         self.holding.hasNews = true;
+      }),
+  },
+  {
+    name: "rejoins-without-listening",
+    what: "a node that was out of sight takes part as soon as it sees one peer",
+    apply: () =>
+      patch(Self, "next", (original) => (self, around, now) => {
+        const before = self.listenUntilMs;
+        const state = original(self, around, now);
+        self.listenUntilMs = before;
+        return state;
       }),
   },
 ];

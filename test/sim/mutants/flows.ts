@@ -12,7 +12,7 @@ import { FlowTable } from "../../../src/cluster/flows/table.js";
 import { Tombstones } from "../../../src/cluster/flows/tombstones.js";
 import { Unsure } from "../../../src/cluster/flows/unsure.js";
 import { Replication } from "../../../src/cluster/sync/replication.js";
-import { disable, type Mutant, patch } from "./patch.js";
+import { both, disable, type Mutant, patch } from "./patch.js";
 
 export const FLOW_MUTANTS: readonly Mutant[] = [
   {
@@ -86,9 +86,10 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
     name: "claims-before-flows",
     what: "buckets are claimed and service begins before the flows are here",
     apply: () => {
-      const claim = patch(Ledger, "ready", () => (self) => self.owned.slice().fill(0xffff_ffff));
-      const sync = disable(Peers, "areSettled", true);
-      return () => void (claim(), sync());
+      return both(
+        patch(Ledger, "ready", () => (self) => self.owned.slice().fill(0xffff_ffff)),
+        disable(Peers, "areSettled", true),
+      );
     },
   },
   {
@@ -152,6 +153,25 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
         port.isMutant = true;
         const listener = port.listener;
         port.listener = (reply: object) => listener({ ...reply, incarnation: self.incarnation });
+      }),
+  },
+  {
+    name: "tables-are-enough",
+    what: "a node counts as in sync while frames behind its peers' tables are missing",
+    apply: () =>
+      patch(Peers, "areSettled", () => (self, followers) => {
+        return followers.every(
+          (peer: never) => self.of(peer).isComplete || self.of(peer).isStalled,
+        );
+      }),
+  },
+  {
+    name: "tombstone-blocks-repair",
+    what: "a flow that an outdated section has ended is not taken back from its owner",
+    apply: () =>
+      patch(Replica, "mayChange", (original) => (self, peer, bucket, version, known, ...rest) => {
+        const isSame = known && "identity" in known && known.version.sequence === version.sequence;
+        return !isSame && original(self, peer, bucket, version, known, ...rest);
       }),
   },
 ];

@@ -3,7 +3,7 @@ import { ClusterNode } from "../../../src/cluster/node.js";
 import { evenSlices } from "../connection.js";
 import { Kernel } from "../kernel.js";
 import { Worker } from "../worker.js";
-import { disable, type Mutant, patch } from "./patch.js";
+import { both, disable, type Mutant, patch } from "./patch.js";
 
 export const MACHINE_MUTANTS: readonly Mutant[] = [
   {
@@ -38,7 +38,7 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
         return known < 0 ? hashed : known;
       });
       const leases = disable(Kernel, "leases", true);
-      return () => void (judge(), leases());
+      return both(judge, leases);
     },
   },
   {
@@ -51,7 +51,7 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
       const leases = patch(Kernel, "leases", () => (self, bucket) => {
         return (self.leased[bucket >>> 5] & (1 << (bucket & 31))) !== 0;
       });
-      return () => void (judge(), leases());
+      return both(judge, leases);
     },
   },
   {

@@ -43,3 +43,11 @@ export function disable(
 ): () => void {
   return patch(of, name, () => () => value);
 }
+
+/** Puts two things back. */
+export function both(one: () => void, other: () => void): () => void {
+  return () => {
+    one();
+    other();
+  };
+}
