@@ -35,6 +35,9 @@ function addNode(registry: Registry, status: StatusReport): void {
   const { valid, msLeft } = status.lease;
   gauge(registry, "shardwall_lease_valid", "1 while the lease holds.", [[valid ? 1 : 0]]);
   gauge(registry, "shardwall_lease_seconds_left", "Rest of the lease.", [[msLeft / 1000]]);
+  const broken = Object.entries(status.invariants);
+  const samples = broken.map(([invariant, count]): Sample => [count, { invariant }]);
+  counter(registry, "shardwall_invariant_violations_total", "Bugs: each has to be 0.", samples);
   gauge(registry, "shardwall_uptime_seconds", "Since the start.", [[status.uptimeMs / 1000]]);
 }
 

@@ -127,6 +127,8 @@ export interface StatusReport {
   readonly sync: SyncReport | null;
   /** Null with `sync.holdMs: 0`. */
   readonly hold: HoldReport | null;
+  /** What must never happen, as far as a node sees it of itself: each has to be 0. */
+  readonly invariants: Readonly<Record<string, number>>;
   readonly isolation: string;
   readonly uptimeMs: number;
 }

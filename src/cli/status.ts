@@ -32,7 +32,15 @@ function nodeText(report: StatusReport): string {
     ["packets", `${packets.seen} seen, ${packets.perSecond.toFixed(1)}/s`],
     ["accepted", shareText(packets.accepted, packets.seen)],
     ["dropped", shareText(packets.dropped, packets.seen)],
+    ...brokenRows(report),
   ]);
+}
+
+/** What must never happen and did. */
+function brokenRows({ invariants }: StatusReport): [string, string][] {
+  const broken = Object.entries(invariants).filter(([, count]) => count > 0);
+  const names = broken.map(([name, count]) => `${name} ${count}`).join(", ");
+  return broken.length === 0 ? [] : [["BROKEN", `${names}: a bug, please report it`]];
 }
 
 function reasonText(report: StatusReport): string {

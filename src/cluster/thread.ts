@@ -10,10 +10,11 @@ import { random64 } from "../platform/random.js";
 import { enterThread } from "../platform/threads.js";
 import { publishBitmap } from "../state/bucket-set.js";
 import { type SharedBuffer, SharedState } from "../state/layout.js";
-import { revokeLease, writeLease } from "../state/lease-word.js";
+import { leaseLeft, revokeLease, writeLease } from "../state/lease-word.js";
 import { ClusterNode } from "./node.js";
 import type { ClusterEvent, Output } from "./output.js";
 import { type Bitmap, type Run, runsOf } from "./ranges/bitmap.js";
+import { SelfCheck, type SelfCheckCounters } from "./self-check.js";
 import type { ClusterSettings } from "./settings.js";
 import type { Snapshot } from "./snapshot.js";
 import { Replication } from "./sync/replication.js";
@@ -60,6 +61,8 @@ export interface ControlSnapshot extends Snapshot {
    * does.
    */
   readonly halted: string;
+  /** Each has to be 0. */
+  readonly invariants: Readonly<SelfCheckCounters>;
 }
 
 export type ControlReply =
@@ -77,6 +80,7 @@ class ControlThread {
   private readonly timer: NodeJS.Timeout;
   private rulesLostMs: number | null = null;
   private halted = "";
+  private readonly check = new SelfCheck();
 
   constructor(private readonly data: ControlThreadData) {
     this.state = new SharedState(data.shared);
@@ -98,6 +102,7 @@ class ControlThread {
     this.halted = this.haltReason(now);
     this.carryOut(this.node.setStalled(this.halted !== "", now));
     this.carryOut(this.node.onTick(now));
+    this.check.onEpoch(this.node.epoch);
   }
 
   /** Nothing may be half alive: without workers, main thread or rules the node keeps silent. */
@@ -134,8 +139,11 @@ class ControlThread {
 
   private snapshot(): ControlSnapshot {
     const { sent, errors } = this.links;
-    const { halted } = this;
-    return { ...this.node.snapshot(bootMs()), sent, socketErrors: errors, halted };
+    const { halted, check, state } = this;
+    const snapshot = this.node.snapshot(bootMs());
+    const isLeased = leaseLeft(state.words, state.leaseAt, bootMs()) > 0;
+    if (isLeased) check.onRange(runsOf(Uint32Array.from(state.owned)), snapshot.runs);
+    return { ...snapshot, sent, socketErrors: errors, halted, invariants: { ...check.counters } };
   }
 
   /** In the given order: the lease stands before the heartbeat that tells of it. */
@@ -180,6 +188,7 @@ class ControlThread {
       this.inKernel([], 0);
       return true;
     }
+    this.check.onLease(untilMs - this.data.settings.leaseMs, untilMs, owned);
     publishBitmap(this.state.owned, owned);
     writeLease(words, leaseAt, untilMs);
     this.replication.leased(owned, this.node.epoch);
@@ -187,6 +196,7 @@ class ControlThread {
   }
 
   private revoke(): void {
+    this.check.onRevoke();
     revokeLease(this.state.words, this.state.leaseAt);
     this.state.owned.fill(0);
     this.inKernel([], 0);

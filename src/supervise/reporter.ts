@@ -70,6 +70,7 @@ export class Reporter {
     const { config, state, unfit } = this.parts;
     const snapshot = this.snapshot as ControlSnapshot;
     const left = leaseLeft(state.words, state.leaseAt, bootMs());
+    const packets = this.packets();
     return {
       node: config.node,
       cluster: config.cluster.name,
@@ -83,14 +84,28 @@ export class Reporter {
       range: snapshot.runs,
       ownedBuckets: snapshot.ownedBuckets,
       view: snapshot.view,
-      packets: this.packets(),
+      packets,
       workers: this.workers(),
       peers: this.peers(snapshot),
       transport: transportCounters(snapshot),
       sync: syncReport(this.parts.sync?.latest ?? null),
       hold: this.hold(),
+      invariants: this.invariants(snapshot, packets),
       isolation: config.membership.isolation,
       uptimeMs: Math.round(bootMs() - this.startedMs),
+    };
+  }
+
+  private invariants(
+    snapshot: ControlSnapshot,
+    { seen, byReason }: PacketReport,
+  ): Record<string, number> {
+    const counted = Object.values(byReason).reduce((total, count) => total + count, 0);
+    const sync = this.parts.sync?.latest;
+    return {
+      ...snapshot.invariants,
+      packetsWithoutReason: Math.abs(seen - counted),
+      flowsOverBound: sync ? Math.max(0, sync.flows - sync.flowsMax) : 0,
     };
   }
 

@@ -49,6 +49,7 @@ export const STATUS: StatusReport = {
   transport: { accepted: 900, badAuth: 2 },
   sync: null,
   hold: null,
+  invariants: { epochWentBack: 0, lateRenewal: 2 },
   isolation: "serve",
   uptimeMs: 65_000,
 };

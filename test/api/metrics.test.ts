@@ -25,6 +25,7 @@ describe("the page of a report", () => {
     ["shardwall_peer_up", ['peer="1"'], 1],
     ["shardwall_peer_up", ['peer="3"'], 0],
     ["shardwall_peer_heartbeat_age_seconds", ['peer="1"', 'link="0"'], 0.012],
+    ["shardwall_invariant_violations_total", ['invariant="lateRenewal"'], 2],
     ["shardwall_datagrams_total", ['outcome="badAuth"'], 2],
   ])("%s %s is %s", async (name, labels, value) => {
     expect(sample(await metricsText(STATUS), name, ...labels)).toBe(value);

@@ -93,6 +93,9 @@ describe("status", () => {
   test("says what an expired lease means, and why a node is unfit", () => {
     const lapsed = { ...STATUS, lease: { valid: false, msLeft: 0 }, fit: ["eth1: no carrier"] };
     expect(statusText(lapsed)).toMatch(/^lease +not valid: nothing is accepted$/m);
+    const broken = { ...STATUS, invariants: { lateRenewal: 2, epochWentBack: 0 } };
+    expect(statusText(broken)).toContain("lateRenewal 2: a bug");
+    expect(statusText({ ...STATUS, invariants: { lateRenewal: 0 } })).not.toContain("BROKEN");
     expect(statusText(lapsed)).toContain("active (unfit: eth1: no carrier)");
   });
 

@@ -98,12 +98,12 @@ const DISRUPTIVE: ReadonlySet<Fault["kind"]> = new Set([
   ...(["crash", "pause", "suspend", "restart", "stall", "slow", "twin"] as const),
 ]);
 const NETWORK: ReadonlySet<Fault["kind"]> = new Set([
-  ...(["network", "partition", "narrow", "slow", "suspend", "pause"] as const),
+  ...(["network", "partition", "narrow"] as const),
 ]);
 /** Faults that must change nothing at all. */
 const HARMLESS: ReadonlySet<Fault["kind"]> = new Set(["replay", "forge", "newer", "drain"]);
 
 /** Whether a fault disturbs as long as it lasts, and not only at its begin and end. */
 function isLasting({ kind }: Fault): boolean {
-  return NETWORK.has(kind) && kind !== "pause" && kind !== "suspend";
+  return NETWORK.has(kind) || kind === "slow";
 }

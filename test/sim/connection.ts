@@ -1,6 +1,7 @@
 /** A connection between a client and a server, as the cluster sees it pass. */
 import { type Ends, type Flow, inverse } from "../../src/cluster/flows/record.js";
 import { keyOf } from "../../src/cluster/flows/record-wire.js";
+import { PortSlices } from "../../src/state/port-slices.js";
 
 const TCP = 6;
 const UDP = 17;
@@ -63,31 +64,33 @@ export class Connection {
       reply: this.isTranslated ? { ...back, dst: GATEWAY, dstPort: port } : back,
       state: isUdp ? "none" : "opening",
       status: 0,
-      ...{ mark: 0, master: null, shifts: null },
+      ...{ mark: 0, master: null, shifts: null, vtags: null },
     };
   }
 }
 
-/** The ports of a gateway, cut into one slice per bucket. */
-export interface PortSlices {
+/** How translated ports are chosen, and what they tell. */
+export interface Translation {
   /** A port of the bucket's slice for which `isFree`; 0: there is none. */
   choose(bucket: number, draw: () => number, isFree: (port: number) => boolean): number;
   bucketOf(port: number): number;
 }
 
-const PORTS = { first: 1024, count: 64_512 };
+const PORTS = [1024, 65_535] as const;
 const TRIES = 64;
 
-export function evenSlices(buckets: number): PortSlices {
-  const size = Math.floor(PORTS.count / buckets);
+/** The program's own slices; the kernel picks a free port of the one it is told to take. */
+export function slicedPorts(buckets: number): Translation {
+  const slices = new PortSlices(PORTS, buckets);
   return {
     choose(bucket, draw, isFree) {
+      const [first] = slices.of(bucket);
       for (let tries = 0; tries < TRIES; tries++) {
-        const port = PORTS.first + bucket * size + Math.floor(draw() * size);
+        const port = first + Math.floor(draw() * slices.width);
         if (isFree(port)) return port;
       }
       return 0;
     },
-    bucketOf: (port) => Math.floor((port - PORTS.first) / size),
+    bucketOf: (port) => slices.bucketOf(port),
   };
 }

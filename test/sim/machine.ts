@@ -3,7 +3,7 @@ import { keyOf } from "../../src/cluster/flows/record-wire.js";
 import type { Bitmap } from "../../src/cluster/ranges/bitmap.js";
 import { NO_BUCKET } from "../../src/packet/decide/decide.js";
 import type { Agenda } from "./agenda.js";
-import type { Connection, Packet, PortSlices } from "./connection.js";
+import type { Connection, Packet, Translation } from "./connection.js";
 import { Kernel } from "./kernel.js";
 import type { Datagram, Links } from "./network.js";
 import type { SimSettings } from "./plan.js";
@@ -21,7 +21,7 @@ export interface Scene {
   readonly nodes: number;
   readonly links: Links;
   readonly watch: Watch;
-  readonly slices: PortSlices;
+  readonly slices: Translation;
   readonly connections: ReadonlyMap<string, Connection>;
 }
 

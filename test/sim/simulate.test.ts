@@ -28,12 +28,18 @@ test("fresh seeds: nothing that is never allowed, and all is well in quiet", () 
     expect(endOf(outcome)).toBe("ok");
   }
   const last = first + seeds - 1;
-  console.log(`npm run simulate -- --seeds ${first}..${last} --nodes ${NODES} --minutes ${MINUTES}`);
+  console.log(
+    `npm run simulate -- --seeds ${first}..${last} --nodes ${NODES} --minutes ${MINUTES}`,
+  );
 }, 180_000);
 
-test.each(REGRESSIONS)("regression: $what", ({ plan }) => {
-  expect(endOf(runPlan(plan))).toBe("ok");
-}, 120_000);
+test.each(REGRESSIONS)(
+  "regression: $what",
+  ({ plan }) => {
+    expect(endOf(runPlan(plan))).toBe("ok");
+  },
+  120_000,
+);
 
 test("a seed replays exactly, whatever the seal; another one does not", () => {
   const plan = planOf(11, 3, 0.1);
@@ -52,16 +58,20 @@ describe("deliberate bugs", () => {
     ["both-release", "R3"],
     ["kernel-lease-forever", "P4"],
   ] as const;
-  test.each(caught)("%s is caught by %s", (name, invariant) => {
-    const found = withMutant(name, (twists) => {
-      for (let seed = 1; seed <= 40; seed++) {
-        const outcome = runPlan(planOf(seed, 3, 0.25), { twists });
-        if (outcome.verdict !== "ok") return outcome.invariant;
-      }
-      return "survived";
-    });
-    expect(found).toContain(invariant);
-  }, 120_000);
+  test.each(caught)(
+    "%s is caught by %s",
+    (name, invariant) => {
+      const found = withMutant(name, (twists) => {
+        for (let seed = 1; seed <= 40; seed++) {
+          const outcome = runPlan(planOf(seed, 3, 0.25), { twists });
+          if (outcome.verdict !== "ok") return outcome.invariant;
+        }
+        return "survived";
+      });
+      expect(found).toContain(invariant);
+    },
+    120_000,
+  );
 
   test("each has a name of its own and says what is wrong", () => {
     expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);

@@ -9,7 +9,7 @@ import { Agreed, InSync, Settled } from "./checkers/quiet.js";
 import { Sight } from "./checkers/sight.js";
 import { Streams } from "./checkers/stream.js";
 import { Survival } from "./checkers/survival.js";
-import { type Connection, evenSlices, type PortSlices } from "./connection.js";
+import { type Connection, slicedPorts, type Translation } from "./connection.js";
 import { Disturbance } from "./disturbance.js";
 import { Machine, type Scene } from "./machine.js";
 import { Links } from "./network.js";
@@ -28,7 +28,7 @@ const STABLE_MS = 2000;
 
 /** What a mutant may change beside the program itself. */
 export interface Twists {
-  readonly slices?: (buckets: number) => PortSlices;
+  readonly slices?: (buckets: number) => Translation;
   /** Called with each machine before its first start. */
   readonly onMachine?: (machine: Machine) => void;
 }
@@ -65,7 +65,7 @@ export class World {
     const observers = timeline ? [timeline, ...extra] : extra;
     const watch = new Watch([...observers, ...this.checkers(connections)]);
     if (timeline) timeline.agenda = agenda;
-    const slices = (twists.slices ?? evenSlices)(settings.buckets);
+    const slices = (twists.slices ?? slicedPorts)(settings.buckets);
     const { links } = this;
     this.scene = { agenda, random, sim: settings, nodes, links, watch, slices, connections };
     this.traffic = new Traffic(

@@ -1,6 +1,6 @@
 /** Bugs of what ties the reducers to threads, kernel and packets. */
 import { ClusterNode } from "../../../src/cluster/node.js";
-import { evenSlices } from "../connection.js";
+import { slicedPorts } from "../connection.js";
 import { Kernel } from "../kernel.js";
 import { Worker } from "../worker.js";
 import { both, disable, type Mutant, patch } from "./patch.js";
@@ -21,7 +21,7 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
     what: "a flow is translated to any port, not to one of its bucket's slice",
     twists: {
       slices: (buckets) => {
-        const slices = evenSlices(buckets);
+        const slices = slicedPorts(buckets);
         return {
           ...slices,
           choose: (_bucket, draw, isFree) =>
