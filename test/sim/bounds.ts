@@ -24,6 +24,12 @@ export function gapMs(plan: Plan): number {
   return isBad ? 2 * once + failureMs : once;
 }
 
+/** How long a packet worker or the main thread may stand still until the node falls silent. */
+export function stallMs(plan: Plan): number {
+  const { failureMs, tickMs } = plan.settings;
+  return Math.max(2 * failureMs, 1000) * skew(plan) + 2 * tickMs;
+}
+
 /** X: how long two nodes may both accept a bucket when all hear each other. */
 export function overlapMs(plan: Plan): number {
   const { heartbeatMs, failureMs } = plan.settings;

@@ -4,6 +4,7 @@
  */
 import type { FlowSync } from "../../src/cluster/flows/sync.js";
 import type { Agenda } from "./agenda.js";
+import { stallMs } from "./bounds.js";
 import type { Machine } from "./machine.js";
 import type { Links } from "./network.js";
 import type { Fault, Plan } from "./plan.js";
@@ -56,7 +57,7 @@ export class Calm {
       this.desertedMs = this.now;
     }
     if (this.isLossy && this.plan.settings.isolation !== "serve") this.disruptedMs = this.now;
-    for (const fault of this.active) if (isLasting(fault)) this.note(fault);
+    for (const fault of this.active) if (this.isLasting(fault)) this.note(fault);
     if (!this.isSteady()) this.steadySinceMs = Number.POSITIVE_INFINITY;
     else if (this.steadySinceMs === Number.POSITIVE_INFINITY) this.steadySinceMs = this.now;
   }
@@ -66,6 +67,12 @@ export class Calm {
     if (isOfNetwork) this.troubledMs = this.now;
     const mayYield = isOfNetwork && this.plan.settings.isolation !== "serve";
     if (DISRUPTIVE.has(fault.kind) || mayYield) this.disrupt();
+  }
+
+  /** Whether a fault disturbs as long as it lasts, and not only at its begin and end. */
+  private isLasting({ kind, atMs }: Fault): boolean {
+    if (kind === "stall") return this.now - atMs < stallMs(this.plan);
+    return NETWORK.has(kind) || kind === "slow";
   }
 
   private isSteady(): boolean {
@@ -102,8 +109,3 @@ const NETWORK: ReadonlySet<Fault["kind"]> = new Set([
 ]);
 /** Faults that must change nothing at all. */
 const HARMLESS: ReadonlySet<Fault["kind"]> = new Set(["replay", "forge", "newer", "drain"]);
-
-/** Whether a fault disturbs as long as it lasts, and not only at its begin and end. */
-function isLasting({ kind }: Fault): boolean {
-  return NETWORK.has(kind) || kind === "slow";
-}

@@ -89,7 +89,6 @@ export class Disturbance {
       case "suspend":
         return this.suspend(machine);
       case "stall":
-        this.disruptAfter(process?.stallMs(fault.thread) ?? 0);
         return process?.freeze([fault.thread]);
       case "slow":
         return set(machine, "lateMs", fault.lateMs, 0);
@@ -175,12 +174,6 @@ export class Disturbance {
     return () => {
       isOver = true;
     };
-  }
-
-  private disruptAfter(ms: number): void {
-    const { agenda, calm } = this.world;
-    agenda.in(ms, () => calm.disrupt());
-    agenda.in(ms * 1.1 + 20, () => calm.disrupt());
   }
 }
 

@@ -11,9 +11,9 @@ import { type Outcome, runPlan } from "./run.js";
 import { shrink } from "./shrink.js";
 
 const NODES = 4;
-const MINUTES = 0.25;
+const MINUTES = 0.2;
 /** CPU time for fresh seeds; how many that is depends on the machine. */
-const BUDGET_MS = 15_000;
+const BUDGET_MS = 8000;
 const SEEDS_MAX = 60;
 
 const endOf = ({ seed, verdict, invariant, message }: Outcome) =>

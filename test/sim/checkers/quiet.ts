@@ -106,10 +106,16 @@ export class Agreed implements Checker {
     return keys;
   }
 
+  /** Two owners let the flow in, each with a translation of its own: no table can have both. */
+  private isSplit(key: string): boolean {
+    const connection = this.connections.get(key);
+    return connection?.isSplit === true && connection.isTranslated;
+  }
+
   private differ(name: string, have: readonly string[], want: ReadonlySet<string>): string {
     const had = new Set(have);
-    const more = have.filter((key) => !want.has(key));
-    const less = [...want].filter((key) => !had.has(key));
+    const more = have.filter((key) => !want.has(key) && !this.isSplit(key));
+    const less = [...want].filter((key) => !had.has(key) && !this.isSplit(key));
     if (more.length + less.length === 0) return "";
     const [example] = [...more, ...less];
     const connection = this.connections.get(example);
