@@ -15,7 +15,7 @@ function skew(plan: Plan): number {
 /**
  * D: from a death to the last bucket taken over. Silence is noticed after failureMs and a tick, a
  * tick or two later orphans are leased; what falls between the pictures that survivors have waits
- * for two heartbeats more. Where heartbeats are lost, the survivors' views differ for as long again.
+ * for two heartbeats more. Where beats are lost, the survivors' views differ for as long again.
  */
 export function gapMs(plan: Plan): number {
   const { failureMs, heartbeatMs, tickMs } = plan.settings;

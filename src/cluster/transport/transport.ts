@@ -118,7 +118,7 @@ export class Transport {
     return null;
   }
 
-  /** An incarnation seals with one secret: the key that opened something is the only one from now. */
+  /** An incarnation seals with one secret: the key that opened something is the only one then. */
   private unsealWith(session: Session, bytes: Uint8Array): Uint8Array | null {
     for (const key of session.keys) {
       const body = this.sealing.unseal(key, bytes);

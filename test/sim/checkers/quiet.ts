@@ -119,8 +119,9 @@ export class Agreed implements Checker {
     if (more.length + less.length === 0) return "";
     const [example] = [...more, ...less];
     const connection = this.connections.get(example);
-    const age = Math.round(this.calm.now - (connection?.openedMs ?? 0));
-    const flow = `${connection?.name} of bucket ${connection?.bucket}, ${connection?.phase}, ${age} ms`;
+    const ageMs = Math.round(this.calm.now - (connection?.openedMs ?? 0));
+    const what = `${connection?.name} of bucket ${connection?.bucket}`;
+    const flow = `${what}, ${connection?.phase}, ${ageMs} ms`;
     return `${name}: ${more.length} flows too many, ${less.length} missing, such as ${flow}`;
   }
 }
