@@ -98,7 +98,7 @@ export function stateOf(machine: Machine): string {
 }
 
 function isSynced({ peers, broadcast, audit }: FlowSync): boolean {
-  return !audit.isDegraded && broadcast.peers().every((peer) => peers.of(peer).isComplete);
+  return audit.degraded === null && broadcast.peers().every((peer) => peers.of(peer).isComplete);
 }
 
 const DISRUPTIVE: ReadonlySet<Fault["kind"]> = new Set([

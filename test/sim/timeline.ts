@@ -58,6 +58,7 @@ export class Timeline implements Checker {
     const name = `node ${machine.id}`;
     if (output.kind === "event") this.note(name, flowEventText(output.event));
     else if (output.kind === "synced") this.note(name, `synced ${output.isSynced}`);
+    else if (output.kind === "release") return;
     else if (output.kind === "dump") this.note(name, "reads the kernel's table");
     else {
       const { original, bucket } = output.record;

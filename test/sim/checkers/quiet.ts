@@ -49,7 +49,7 @@ export class InSync implements Checker {
     for (const { id, process } of this.machines) {
       const flows = process?.sync.flows;
       if (!flows) continue;
-      if (flows.audit.isDegraded) return `node ${id} still reads its kernel's table`;
+      if (flows.audit.degraded !== null) return `node ${id} still reads its kernel's table`;
       const peers = flows.broadcast.peers();
       if (peers.length !== this.machines.length - 1) return `node ${id} has ${peers.length} peers`;
       for (const peer of peers) {

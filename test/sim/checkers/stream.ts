@@ -50,13 +50,13 @@ export class Streams implements Checker {
       expected = new Map();
       return onSelf(self, now);
     };
-    const onStart = flows.onStart.bind(flows);
-    flows.onStart = (peer: Follower, base: number) => {
+    const onStart = flows.receiver.onStart.bind(flows.receiver);
+    flows.receiver.onStart = (peer: Follower, base: number) => {
       expected.set(peer.incarnation, base);
       onStart(peer, base);
     };
-    const deliver = flows.deliver.bind(flows);
-    flows.deliver = (peer: Follower, payload: Uint8Array, now: number) => {
+    const deliver = flows.receiver.deliver.bind(flows.receiver);
+    flows.receiver.deliver = (peer: Follower, payload: Uint8Array, now: number) => {
       this.delivered += 1;
       const name = `node ${machine.id}, stream of node ${peer.node}`;
       const sequence = expected.get(peer.incarnation);
