@@ -36,6 +36,7 @@ export interface PeerReport {
 export interface WorkerReport {
   /** Queue number. */
   readonly queue: number;
+  /** Packets of this queue. */
   readonly seen: number;
   readonly restarts: number;
   /** Milliseconds without a sign of life, 0 while the worker is healthy. */
@@ -63,6 +64,7 @@ export interface KernelDrops {
 }
 
 export interface PacketReport {
+  /** By the workers, and those that the kernel accepted in their place. */
   readonly seen: number;
   readonly perSecond: number;
   readonly accepted: number;

@@ -136,6 +136,10 @@ const dataplane = section(
     socketBuffer: wholeOr(limits.SOCKET_BUFFER, "Receive buffer per queue in bytes."),
     gso: flag(true, "Take large packets whole, without segmenting them first."),
     pickup: flag(false, "Accept TCP flows whose opening was not seen."),
+    offload: word(
+      ["established", "none"],
+      "Which packets of this node's flows the kernel accepts without its workers.",
+    ).default("established"),
     strictTcp: flag(true, "Set net.netfilter.nf_conntrack_tcp_loose to 0 while running."),
   },
   "The way of a packet.",

@@ -54,6 +54,7 @@ export interface DataplaneConfig {
   readonly socketBuffer: number;
   readonly gso: boolean;
   readonly pickup: boolean;
+  readonly offload: "established" | "none";
   readonly strictTcp: boolean;
 }
 

@@ -1,8 +1,8 @@
-/** Packets that the kernel dropped before or after we saw them, read back from it. */
+/** Packets that the kernel decided on before or after we saw them, read back from it. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import type { KERNEL_COUNTERS } from "./ruleset.js";
+import { KERNEL_COUNTERS } from "./ruleset.js";
 
 /** Where the kernel lists the queues of a namespace. */
 export const QUEUES = "/proc/net/netfilter/nfnetlink_queue";
@@ -74,11 +74,26 @@ export function readInsertFailed(): number {
   }
 }
 
-export type RuleDrops = Record<(typeof KERNEL_COUNTERS)[number], number>;
+/** Packets by the name of the counter in our rules. */
+export type RuleCounts = Record<(typeof KERNEL_COUNTERS)[number], number>;
 
-/** What is reported before the counters have been read. */
-export function noRuleDrops(): RuleDrops {
-  return { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0, no_port: 0 };
+function noRuleCounts(): RuleCounts {
+  return { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0, no_port: 0, known_flow: 0 };
+}
+
+/** Our rules' counters over the life of a node: rules that are installed anew begin at 0. */
+export class RuleCounters {
+  readonly total = noRuleCounts();
+  private last = noRuleCounts();
+
+  /** Takes what was read; a counter that went back was made anew. */
+  note(counts: RuleCounts): void {
+    for (const name of KERNEL_COUNTERS) {
+      const isAnew = counts[name] < this.last[name];
+      this.total[name] += counts[name] - (isAnew ? 0 : this.last[name]);
+    }
+    this.last = counts;
+  }
 }
 
 interface NftCounters {
@@ -89,18 +104,18 @@ interface NftCounters {
  * Packets per counter of `table`, IPv4 and IPv6 together. @param json what `nft -j list counters`
  * prints
  */
-export function parseRuleDrops(json: string, table: string): RuleDrops {
-  const drops = noRuleDrops();
+export function parseRuleCounts(json: string, table: string): RuleCounts {
+  const counts = noRuleCounts();
   for (const { counter } of (JSON.parse(json) as NftCounters).nftables) {
     if (counter === undefined || counter.table !== table) continue;
-    const name = counter.name as keyof RuleDrops;
-    if (name in drops) drops[name] += counter.packets;
+    const name = counter.name as keyof RuleCounts;
+    if (name in counts) counts[name] += counter.packets;
   }
-  return drops;
+  return counts;
 }
 
 /** Reads the counters through `nft` without blocking the thread. @throws Error when nft fails */
-export async function readRuleDrops(table: string): Promise<RuleDrops> {
+export async function readRuleCounts(table: string): Promise<RuleCounts> {
   const { stdout } = await run("nft", ["-j", "list", "counters"], { timeout: 5000 });
-  return parseRuleDrops(stdout, table);
+  return parseRuleCounts(stdout, table);
 }

@@ -8,7 +8,8 @@
  *     ingress   netdev  PACKET_MULTICAST -> PACKET_HOST, or the kernel would not forward it
  *     -300      raw     sync links: no connection tracking
  *     -200      (conntrack)
- *     -149      ask     INVALID -> drop; bucket of a known flow -> packet mark; then the queue
+ *     -149      ask     INVALID -> drop; bucket of a known flow -> packet mark; then the queue, but
+ *                       for established flows of this node (`offload`)
  *     -148      settle  bucket not leased -> drop; else bucket -> connection mark
  *
  * On its way out, nat-rules.ts may translate its source.
@@ -49,15 +50,18 @@ export interface RulesetSettings extends NatSettings {
   readonly queues: number;
   /** Hold first replies in a queue of their own, behind the last of `queues`. */
   readonly hold: boolean;
+  /** Accept established flows of this node without asking its workers. */
+  readonly offload: boolean;
 }
 
-/** Kernel-side drops, by the name of the nft counter. */
+/** What the kernel decides without us, by the name of the nft counter; all but the last drop. */
 export const KERNEL_COUNTERS = [
   "invalid",
   "foreign_flow",
   "undecided",
   "not_leased",
   "no_port",
+  "known_flow",
 ] as const;
 
 /** Families that carry the data path. ARP and netdev have a table each beside them. */
@@ -79,6 +83,9 @@ const HOLD_TEXT = [
   "    ct direction reply ct status & assured == 0",
   `meta l4proto { ${HELD_PROTOCOLS.join(", ")} } goto to_hold\n`,
 ].join(" ");
+
+/** Goes on at `settle`, as a worker's accept would. */
+const KNOWN_FLOW = "    ct state established counter name known_flow accept\n";
 
 const hex = (value: number) => `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
 
@@ -142,7 +149,7 @@ ${exemptions(family)}
   chain ask_known {
     ct mark & ${mask} != @leased counter name foreign_flow drop
     jump mark_restore
-${settings.hold ? HOLD_TEXT : ""}    goto to_queue
+${settings.hold ? HOLD_TEXT : ""}${settings.offload ? KNOWN_FLOW : ""}    goto to_queue
   }
   chain settle {
     type filter hook prerouting priority -148; policy accept;

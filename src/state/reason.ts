@@ -33,6 +33,7 @@ export const Reason = {
   UNSUPPORTED: 10,
   NOT_CLUSTER: 11,
   FAULT: 12,
+  OWN_KNOWN: 13,
 } as const;
 
 /** The table, in the order of {@link Reason}. */
@@ -81,6 +82,11 @@ export const REASONS = [
     name: "fault",
     verdict: "drop",
     text: "judging it failed: a bug of shardwall, contained to this packet",
+  },
+  {
+    name: "own-known",
+    verdict: "accept",
+    text: "belongs to an established flow of this node; accepted by the kernel, never queued",
   },
 ] as const satisfies readonly ReasonRow[];
 

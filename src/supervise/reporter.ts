@@ -11,13 +11,13 @@ import type {
 import type { SyncSnapshot } from "../cluster/sync/thread.js";
 import type { ControlSnapshot } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
-import { noRuleDrops, readInsertFailed, readQueueDrops, readRuleDrops } from "../kernel/drops.js";
+import { RuleCounters, readInsertFailed, readQueueDrops, readRuleCounts } from "../kernel/drops.js";
 import { bootMs } from "../platform/clock.js";
 import type { Logger } from "../platform/log.js";
 import { EXTRA } from "../state/counters.js";
 import type { SharedState } from "../state/layout.js";
 import { leaseLeft } from "../state/lease-word.js";
-import { accepts, REASONS } from "../state/reason.js";
+import { accepts, REASONS, Reason } from "../state/reason.js";
 import type { Control } from "./control.js";
 import type { PacketWorkers } from "./packet-workers.js";
 import { PortWatch } from "./port-watch.js";
@@ -48,7 +48,7 @@ const hex = (value: bigint) => value.toString(16).padStart(16, "0");
 export class Reporter {
   private readonly startedMs = bootMs();
   private snapshot: ControlSnapshot | null = null;
-  private rules = noRuleDrops();
+  private readonly rules = new RuleCounters();
   private readonly ports: PortWatch;
   private rulesReadMs = Number.NEGATIVE_INFINITY;
   private rateFrom = { atMs: this.startedMs, seen: 0 };
@@ -62,8 +62,8 @@ export class Reporter {
   async refresh(): Promise<void> {
     this.snapshot = await this.parts.control.snapshot();
     await this.parts.sync?.snapshot();
-    this.measureRate(bootMs());
     await this.readRules(bootMs());
+    this.measureRate(bootMs());
   }
 
   status(): StatusReport {
@@ -114,18 +114,27 @@ export class Reporter {
     return Array.from({ length: state.workers }, (_, worker) => state.counters(worker).read());
   }
 
+  /** All workers' counters added up, and what the kernel accepted in their place. */
+  private sums(): (index: number) => number {
+    const all = this.counters();
+    return (index) => {
+      const queued = all.reduce((total, counters) => total + (counters[index] as number), 0);
+      const isKnown = index === Reason.OWN_KNOWN || index === EXTRA.SEEN;
+      return isKnown ? queued + this.rules.total.known_flow : queued;
+    };
+  }
+
   private packets(): PacketReport {
     const { config } = this.parts;
-    const all = this.counters();
-    const sum = (index: number) =>
-      all.reduce((total, counters) => total + (counters[index] as number), 0);
+    const sum = this.sums();
     const byReason = Object.fromEntries(REASONS.map(({ name }, index) => [name, sum(index)]));
     const accepted = REASONS.reduce((n, _, index) => n + (accepts(index) ? sum(index) : 0), 0);
     const seen = sum(EXTRA.SEEN);
     const drops = readQueueDrops(config.dataplane.firstQueue, this.parts.state.workers);
-    const { invalid, undecided, foreign_flow: foreignFlow, not_leased: expiredLease } = this.rules;
-    const ports = { noPort: this.rules.no_port, insertFailed: readInsertFailed() };
-    const kernel = { ...drops, invalid, foreignFlow, expiredLease, undecided, ...ports };
+    const { invalid, undecided, foreign_flow: foreignFlow, not_leased, no_port } = this.rules.total;
+    const ports = { noPort: no_port, insertFailed: readInsertFailed() };
+    const rules = { invalid, foreignFlow, expiredLease: not_leased, undecided };
+    const kernel = { ...drops, ...rules, ...ports };
     const dropped = seen - accepted;
     return { seen, perSecond: this.perSecond, accepted, dropped, byReason, kernel };
   }
@@ -189,7 +198,7 @@ export class Reporter {
   private measureRate(now: number): void {
     const { atMs, seen } = this.rateFrom;
     if (now - atMs < RATE_MS) return;
-    const total = this.counters().reduce((sum, c) => sum + (c[EXTRA.SEEN] as number), 0);
+    const total = this.sums()(EXTRA.SEEN);
     this.perSecond = Math.round(((total - seen) * 1000) / (now - atMs));
     this.rateFrom = { atMs: now, seen: total };
   }
@@ -198,12 +207,12 @@ export class Reporter {
     if (now - this.rulesReadMs < RULES_MS) return;
     this.rulesReadMs = now;
     try {
-      this.rules = await readRuleDrops(tableName(this.parts.config.cluster.name));
+      this.rules.note(await readRuleCounts(tableName(this.parts.config.cluster.name)));
     } catch {
       // The rules are gone or nft is busy: the last figures stand, control reports lost rules.
     }
     if (this.parts.config.nat.length === 0) return;
-    this.ports.note({ noPort: this.rules.no_port, insertFailed: readInsertFailed() }, now);
+    this.ports.note({ noPort: this.rules.total.no_port, insertFailed: readInsertFailed() }, now);
   }
 }
 

@@ -44,6 +44,7 @@ describe("a valid configuration", () => {
       socketBuffer: 4194304,
       gso: true,
       pickup: false,
+      offload: "established",
       strictTcp: true,
     });
     expect(config.membership).toEqual({ isolation: "serve", size: null, probes: [] });

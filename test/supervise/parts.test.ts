@@ -1,7 +1,12 @@
 /** The parts of a running node that need neither threads nor a kernel. */
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/config/config.js";
-import { parseInsertFailed, parseQueueDrops, parseRuleDrops } from "../../src/kernel/drops.js";
+import {
+  parseInsertFailed,
+  parseQueueDrops,
+  parseRuleCounts,
+  RuleCounters,
+} from "../../src/kernel/drops.js";
 import { allocateShared } from "../../src/state/layout.js";
 import { gratuitousArp, unsolicitedAdvertisement } from "../../src/supervise/announce.js";
 import { type Interfaces, unfitReasons } from "../../src/supervise/fitness.js";
@@ -96,7 +101,12 @@ describe("settings", () => {
   });
 });
 
-describe("what the kernel dropped", () => {
+const NOTHING = {
+  ...{ invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0 },
+  ...{ no_port: 0, known_flow: 0 },
+};
+
+describe("what the kernel decided", () => {
   test("by queue: only ours, summed", () => {
     const text = `   99  1 0 2 256 7 7 9 1
   100 22 0 2 256 3 1 9 1
@@ -119,14 +129,15 @@ garbage
       counter("ip", "shardwall_b", "invalid", 100),
       counter("ip", "shardwall_a", "somebody_elses", 100),
     ];
-    const drops = parseRuleDrops(JSON.stringify({ nftables }), "shardwall_a");
-    expect(drops).toEqual({
-      invalid: 11,
-      foreign_flow: 2,
-      undecided: 0,
-      not_leased: 0,
-      no_port: 0,
-    });
+    const counts = parseRuleCounts(JSON.stringify({ nftables }), "shardwall_a");
+    expect(counts).toEqual({ ...NOTHING, invalid: 11, foreign_flow: 2 });
+  });
+
+  test("rules that are made anew do not take the counts along", () => {
+    const counters = new RuleCounters();
+    const known = (packets: number) => counters.note({ ...NOTHING, known_flow: packets });
+    for (const packets of [5, 7, 7, 2, 3]) known(packets);
+    expect(counters.total).toEqual({ ...NOTHING, known_flow: 10 });
   });
 
   test("because a tuple was taken: hex, all processors, whatever columns there are", () => {
