@@ -15,6 +15,7 @@ namespace {
 const char* ErrnoName(int error) {
   switch (error) {
     case EACCES: return "EACCES";
+    case E2BIG: return "E2BIG";
     case EADDRINUSE: return "EADDRINUSE";
     case EADDRNOTAVAIL: return "EADDRNOTAVAIL";
     case EAFNOSUPPORT: return "EAFNOSUPPORT";
@@ -32,6 +33,8 @@ const char* ErrnoName(int error) {
     case ENODEV: return "ENODEV";
     case ENOENT: return "ENOENT";
     case ENOMEM: return "ENOMEM";
+    case ENOSPC: return "ENOSPC";
+    case ENOSYS: return "ENOSYS";
     case ENXIO: return "ENXIO";
     case EOPNOTSUPP: return "EOPNOTSUPP";
     case EPERM: return "EPERM";
@@ -163,9 +166,9 @@ bool DefineClass(napi_env env, napi_value exports, const char* name, napi_callba
 
 NAPI_MODULE_INIT() {
   using namespace shardwall;
-  bool defined = DefineClock(env, exports) && DefineEventFd(env, exports) &&
-                 DefineLinkGroup(env, exports) && DefineNetlink(env, exports) &&
-                 DefineQueue(env, exports);
+  bool defined = DefineBpf(env, exports) && DefineClock(env, exports) &&
+                 DefineEventFd(env, exports) && DefineLinkGroup(env, exports) &&
+                 DefineNetlink(env, exports) && DefineQueue(env, exports);
   if (!defined) napi_throw_error(env, nullptr, "shardwall addon: registration failed");
   return exports;
 }

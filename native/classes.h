@@ -5,6 +5,7 @@
 
 namespace shardwall {
 
+bool DefineBpf(napi_env env, napi_value exports);        // bpf.cc: map, program, link
 bool DefineClock(napi_env env, napi_value exports);      // clock.cc: now(), thread name and nice
 bool DefineEventFd(napi_env env, napi_value exports);    // eventfd.cc
 bool DefineLinkGroup(napi_env env, napi_value exports);  // link_group.cc

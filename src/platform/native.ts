@@ -71,11 +71,62 @@ export interface Queue {
   close(): void;
 }
 
+/** An array or hash table in the kernel that programs and processes share (bpf(2)). */
+export interface BpfMap {
+  readonly fd: number;
+  /** Throws an errno error. */
+  update(key: Uint8Array, value: Uint8Array): void;
+  /**
+   * Reads a value into `values`. A map with a value per processor writes one for each processor the
+   * machine may ever have, padded to eight bytes. Throws an errno error.
+   */
+  lookup(key: Uint8Array, values: Uint8Array): void;
+  close(): void;
+}
+
+/** A program that the kernel's verifier has accepted. */
+export interface BpfProgram {
+  readonly fd: number;
+  /**
+   * Runs it `repeat` times on an Ethernet frame that goes nowhere. `result` receives what it
+   * returned, and nanoseconds per run. Throws an errno error.
+   */
+  run(frame: Uint8Array, repeat: number, result: Int32Array): void;
+  close(): void;
+}
+
+/** A program in its place; it leaves it when this is closed, at the latest with the process. */
+export interface BpfLink {
+  close(): void;
+}
+
 interface Addon {
   now(): number;
   nameThread(name: string): void;
   niceThread(value: number): void;
   realtimeThread(priority: number): void;
+  /** `name`: 15 letters, digits and `_`, for people. */
+  BpfMap: new (
+    type: number,
+    keyBytes: number,
+    valueBytes: number,
+    entries: number,
+    name: string,
+  ) => BpfMap;
+  /** The map that another thread of this process has under `fd`. */
+  BpfMapView: new (
+    fd: number,
+    keyBytes: number,
+    valueBytes: number,
+  ) => Pick<BpfMap, "update" | "lookup" | "close">;
+  /** `log` receives what the verifier says; empty: nothing is said. */
+  BpfProgram: new (
+    type: number,
+    instructions: Uint8Array,
+    name: string,
+    log: Uint8Array,
+  ) => BpfProgram;
+  BpfLink: new (programFd: number, ifindex: number, attachType: number) => BpfLink;
   EventFd: new () => EventFd;
   LinkGroup: new (ifindex: number, mac: Uint8Array) => LinkGroup;
   Netlink: new (protocol: number, receiveBufferBytes: number) => Netlink;
