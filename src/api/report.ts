@@ -61,6 +61,8 @@ export interface KernelDrops {
   readonly noPort: number;
   /** Opened a flow whose tuple, translated or not, another one had (`insert_failed`). */
   readonly insertFailed: number;
+  /** Of a foreign bucket, refused before connection tracking. */
+  readonly earlyForeign: number;
 }
 
 export interface PacketReport {
@@ -72,6 +74,8 @@ export interface PacketReport {
   /** `seen` is the sum of these. */
   readonly byReason: Readonly<Record<string, number>>;
   readonly kernel: KernelDrops;
+  /** `paused` while some flow's packets may hash to another bucket than their flow's. */
+  readonly earlyDrop: "none" | "on" | "paused";
 }
 
 /** How replication of flows stands; its peers are known by their node id. */

@@ -64,8 +64,13 @@ function kernelText(report: StatusReport): string {
       ["undecided", kernel.undecided],
       ["no port left in a slice", kernel.noPort],
       ["tuple taken", kernel.insertFailed],
+      [earlyText(report.packets.earlyDrop), kernel.earlyForeign],
     ],
   );
+}
+
+function earlyText(state: StatusReport["packets"]["earlyDrop"]): string {
+  return state === "none" ? "early (not configured)" : `early (${state})`;
 }
 
 function workerText(report: StatusReport): string {

@@ -4,6 +4,7 @@
  */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { RUNS_MAX } from "../config/limits.js";
+import { type PassingMap, PassingSet } from "../kernel/bpf/passing.js";
 import { KernelLease } from "../kernel/lease.js";
 import { bootMs } from "../platform/clock.js";
 import { random64 } from "../platform/random.js";
@@ -13,7 +14,7 @@ import { type SharedBuffer, SharedState } from "../state/layout.js";
 import { leaseLeft, revokeLease, writeLease } from "../state/lease-word.js";
 import { ClusterNode } from "./node.js";
 import type { ClusterEvent, Output } from "./output.js";
-import { type Bitmap, type Run, runsOf } from "./ranges/bitmap.js";
+import { type Bitmap, runsOf } from "./ranges/bitmap.js";
 import { SelfCheck, type SelfCheckCounters } from "./self-check.js";
 import type { ClusterSettings } from "./settings.js";
 import type { Snapshot } from "./snapshot.js";
@@ -42,6 +43,8 @@ export interface ControlThreadData {
   readonly workerStallMs: number;
   /** The same for the main thread. */
   readonly mainStallMs: number;
+  /** The buckets that the early drop lets pass; null without it. */
+  readonly passing: PassingMap | null;
   /** To the sync thread. */
   readonly sync: MessagePort;
 }
@@ -74,6 +77,7 @@ export type ControlReply =
 class ControlThread {
   private readonly state: SharedState;
   private readonly lease: KernelLease;
+  private readonly passing: PassingSet | null;
   private readonly links: UdpLinks;
   private readonly node: ClusterNode;
   private readonly replication: Replication;
@@ -85,9 +89,13 @@ class ControlThread {
   constructor(private readonly data: ControlThreadData) {
     this.state = new SharedState(data.shared);
     this.lease = new KernelLease(data.table, data.markMask, RUNS_MAX);
-    this.replication = new Replication(data.sync, data.settings.buckets, (body) => {
-      this.carryOut(this.node.sendBody(body));
-    });
+    this.passing = data.passing && new PassingSet(data.passing);
+    this.replication = new Replication(
+      data.sync,
+      data.settings.buckets,
+      (body) => this.carryOut(this.node.sendBody(body)),
+      (isStraight) => this.passing?.setActive(isStraight),
+    );
     const { isSynced, mayClaim } = this.replication;
     this.node = new ClusterNode(data.settings, { random: random64, isSynced, mayClaim }, bootMs());
     this.links = new UdpLinks(data.links, (link, bytes, address) => {
@@ -182,10 +190,10 @@ class ControlThread {
     const { words, leaseAt } = this.state;
     const leaseMs = untilMs - bootMs();
     if (leaseMs <= 0) return true; // paused right here; the reducer will notice with its next tick
-    if (!this.inKernel(runsOf(owned), leaseMs)) return false;
+    if (!this.inKernel(owned, leaseMs)) return false;
     if (bootMs() >= untilMs) {
       // Paused between the clock and the kernel: the kernel's time-out began too late.
-      this.inKernel([], 0);
+      this.inKernel(null, 0);
       return true;
     }
     this.check.onLease(untilMs - this.data.settings.leaseMs, untilMs, owned);
@@ -199,13 +207,16 @@ class ControlThread {
     this.check.onRevoke();
     revokeLease(this.state.words, this.state.leaseAt);
     this.state.owned.fill(0);
-    this.inKernel([], 0);
+    this.inKernel(null, 0);
     this.replication.leased(null, this.node.epoch);
   }
 
-  private inKernel(runs: readonly Run[], leaseMs: number): boolean {
+  /** What is leased passes the early drop before, and what is not no longer does after. */
+  private inKernel(owned: Bitmap | null, leaseMs: number): boolean {
     try {
-      this.lease.renew(runs, leaseMs);
+      if (owned !== null) this.passing?.widen(owned);
+      this.lease.renew(owned === null ? [] : runsOf(owned), leaseMs);
+      this.passing?.narrow(owned);
       return true;
     } catch (error) {
       const isNews = this.rulesLostMs === null;
@@ -224,6 +235,7 @@ class ControlThread {
     clearInterval(this.timer);
     this.links.close();
     this.lease.close();
+    this.passing?.close();
     this.replication.end();
     parentPort?.close();
   }

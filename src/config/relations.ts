@@ -14,6 +14,7 @@ export function checkRelations(sections: Partial<Parsed>): Finding[] {
   return [
     ...(cluster ? [...secretFindings(cluster), ...hashFindings(cluster)] : []),
     ...(cluster && dataplane ? markFindings(cluster, dataplane) : []),
+    ...(cluster && dataplane ? earlyFindings(cluster, dataplane) : []),
     ...(dataplane && sync ? queueFindings(dataplane, sync) : []),
     ...(timing ? timingFindings(timing) : []),
     ...(membership ? membershipFindings(membership) : []),
@@ -92,6 +93,14 @@ function markFindings(cluster: Parsed["cluster"], dataplane: Parsed["dataplane"]
   const needed = Math.ceil(Math.log2(values));
   const message = `${hex} has ${bits} bits, too few for ${values - 2} buckets`;
   return [finding(path, message, `${needed} bits or more`)];
+}
+
+/** Where only the opener is hashed, it has to be seen: nothing else tells who opened a flow. */
+function earlyFindings(cluster: Parsed["cluster"], dataplane: Parsed["dataplane"]): Finding[] {
+  const { mode } = cluster.hash;
+  if (dataplane.earlyDrop === "none" || !dataplane.pickup || mode === "tuple") return [];
+  const message = `does not go with pickup in mode ${mode}: replies would be picked up twice`;
+  return [finding(["dataplane", "earlyDrop"], message, "none, or pickup: false")];
 }
 
 /** With a hold there is one queue more, for the replies that wait. */

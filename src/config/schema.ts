@@ -140,6 +140,10 @@ const dataplane = section(
       ["established", "none"],
       "Which packets of this node's flows the kernel accepts without its workers.",
     ).default("established"),
+    earlyDrop: word(
+      ["tc", "none"],
+      "Where foreign packets are refused before connection tracking.",
+    ).default("none"),
     strictTcp: flag(true, "Set net.netfilter.nf_conntrack_tcp_loose to 0 while running."),
   },
   "The way of a packet.",

@@ -55,6 +55,7 @@ export interface DataplaneConfig {
   readonly gso: boolean;
   readonly pickup: boolean;
   readonly offload: "established" | "none";
+  readonly earlyDrop: "tc" | "none";
   readonly strictTcp: boolean;
 }
 

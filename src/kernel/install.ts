@@ -9,6 +9,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type LinkGroup, native } from "../platform/native.js";
 import { operation } from "../platform/op-error.js";
 import { addAddresses, missingAddresses, readLink, removeAddresses } from "./address.js";
+import type { EarlyDrop } from "./bpf/early-drop.js";
 import { runTool } from "./command.js";
 import { NetlinkWriter } from "./netlink.js";
 import { NfTables } from "./request.js";
@@ -50,6 +51,9 @@ export class Installation {
   /** Things the user should know that do not stop us. */
   readonly warnings: string[] = [];
 
+  /** Its programs stand while the rules do; null without early drop. */
+  early: EarlyDrop | null = null;
+
   constructor(private readonly settings: InstallSettings) {}
 
   /** Installs or repairs; safe to repeat. @throws OpError */
@@ -66,6 +70,7 @@ export class Installation {
       addAddresses(link.name, missing[index] as string[]);
     });
     this.setSysctls();
+    this.attachEarly();
   }
 
   /**
@@ -86,6 +91,7 @@ export class Installation {
 
   /** Takes everything of ours out; what others put there stays. @throws OpError */
   remove(): void {
+    this.early?.detach();
     const record = readRecord(this.settings.recordFile);
     for (const [name, addresses] of Object.entries(record.addresses)) {
       removeAddresses(name, addresses);
@@ -98,9 +104,25 @@ export class Installation {
 
   /** Leaves a node that forwards everything: addresses, ARP answers, no queue. */
   leaveForwarding(): void {
+    this.early?.detach();
     runTool("nft", ["-f", "-"], forwardAllText(this.settings));
     restoreSysctls(readRecord(this.settings.recordFile));
     this.closeGroups();
+  }
+
+  /** Without it nothing is wrong, only slower. */
+  private attachEarly(): void {
+    try {
+      this.early?.attach(
+        this.settings.interfaces.map(({ name, mac }) => ({
+          mac,
+          ifindex: this.indices.get(name) as number,
+        })),
+      );
+    } catch (error) {
+      this.early?.detach();
+      this.warnings.push(`no early drop: ${(error as Error).message}`);
+    }
   }
 
   private loadRules(): void {

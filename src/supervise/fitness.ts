@@ -5,6 +5,7 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import type { ControlRequest } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
+import { readSysctl } from "../kernel/sysctl.js";
 import type { Logger } from "../platform/log.js";
 import { GatewayProbe } from "./probe.js";
 
@@ -78,4 +79,10 @@ export class Fitness {
   close(): void {
     this.gateways?.close();
   }
+}
+
+/** What keeps packets to others from being forwarded. */
+export function forwardingWarnings(config: Config): string[] {
+  if (config.interfaces.length < 2 || readSysctl("net.ipv4.ip_forward") !== "0") return [];
+  return ["net.ipv4.ip_forward is 0: packets to others will not be forwarded"];
 }

@@ -17,14 +17,14 @@ import type { ClusterEvent } from "../cluster/output.js";
 import { clusterSecrets, type Secrets, secretWarnings, seedOf } from "../config/secret.js";
 import type { Config } from "../config/types.js";
 import { Installation } from "../kernel/install.js";
-import { readSysctl } from "../kernel/sysctl.js";
 import { bootMs } from "../platform/clock.js";
 import type { Logger } from "../platform/log.js";
 import { allocateShared, type SharedBuffer, SharedState } from "../state/layout.js";
 import { announceAll } from "./announce.js";
 import { Control } from "./control.js";
+import { openEarlyDrop } from "./early-drop.js";
 import { EventLog } from "./event-log.js";
-import { Fitness } from "./fitness.js";
+import { Fitness, forwardingWarnings } from "./fitness.js";
 import { flowLines } from "./flows.js";
 import { PacketWorkers, workersOf } from "./packet-workers.js";
 import { SyncThreadProxy } from "./replication.js";
@@ -121,16 +121,19 @@ export class RunningNode {
     const { shared, state } = this;
     this.workers = await PacketWorkers.start({ config, seed, shared, state, log });
     this.hasRules = true;
+    this.installation.early = openEarlyDrop(config, seed, log);
     this.installation.install();
-    for (const text of [...secretWarnings(secrets), ...this.installation.warnings]) log.warn(text);
-    this.warnOfForwarding();
+    const warnings = [...secretWarnings(secrets), ...this.installation.warnings];
+    for (const text of [...warnings, ...forwardingWarnings(config)]) log.warn(text);
     this.state.markMainAlive(bootMs());
     this.control = this.startControl(secrets, seed);
     const { workers, control, sync } = this;
     const fitness = new Fitness(config, log, (request) => control.tell(request));
     this.fitness = fitness;
+    const { early } = this.installation;
     const unfit = () => fitness.reasons;
-    this.reporter = new Reporter({ config, state, workers, control, sync, unfit, log });
+    const parts = { config, state, workers, control, sync, early, unfit, log };
+    this.reporter = new Reporter(parts);
     await this.reporter.refresh();
     if (config.api.metrics !== null) {
       this.metrics = await openMetrics(config.api.metrics, () => this.status());
@@ -141,13 +144,16 @@ export class RunningNode {
 
   /** Control and sync talk to each other without us. */
   private startControl(secrets: Secrets, seed: number): Control {
+    const { early } = this.installation;
     const { port1, port2 } = new MessageChannel();
     const holdWakeFd = this.workers?.holdWakeFd ?? -1;
-    this.sync = new SyncThreadProxy({ ...syncData(this.config), holdWakeFd }, port2, {
+    const data = { ...syncData(this.config, early !== null), holdWakeFd };
+    this.sync = new SyncThreadProxy(data, port2, {
       onEvent: (event) => this.events.note(event),
       onFatal: (message) => this.onFatal(message),
     });
-    return new Control(controlData(this.config, secrets, seed, this.shared, port1), {
+    const passing = early?.passing ?? null;
+    return new Control(controlData(this.config, secrets, seed, this.shared, port1, passing), {
       onEvent: (event) => this.onEvent(event),
       onRulesLost: (message) => this.repair(message),
       onFatal: (message) => this.onFatal(message),
@@ -206,13 +212,6 @@ export class RunningNode {
     return flowLines(this.status(), config.dataplane.markMask, (keys) => sync.describe(keys));
   }
 
-  private warnOfForwarding(): void {
-    if (this.config.interfaces.length < 2) return;
-    if (readSysctl("net.ipv4.ip_forward") === "0") {
-      this.log.warn("net.ipv4.ip_forward is 0: packets to others will not be forwarded");
-    }
-  }
-
   private async takeDown(onExit: "drop" | "accept"): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     await allSteps([
@@ -224,6 +223,7 @@ export class RunningNode {
       () => this.fitness?.close(),
       () => this.metrics?.close(),
       () => this.api?.close(),
+      () => this.installation.early?.close(),
     ]);
   }
 

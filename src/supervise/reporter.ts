@@ -11,6 +11,7 @@ import type {
 import type { SyncSnapshot } from "../cluster/sync/thread.js";
 import type { ControlSnapshot } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
+import type { EarlyDrop } from "../kernel/bpf/early-drop.js";
 import { RuleCounters, readInsertFailed, readQueueDrops, readRuleCounts } from "../kernel/drops.js";
 import { bootMs } from "../platform/clock.js";
 import type { Logger } from "../platform/log.js";
@@ -37,6 +38,7 @@ export interface ReporterParts {
   readonly workers: PacketWorkers;
   readonly control: Control;
   readonly sync: SyncThreadProxy | undefined;
+  readonly early: EarlyDrop | null;
   readonly unfit: () => readonly string[];
   readonly log: Logger;
 }
@@ -132,11 +134,14 @@ export class Reporter {
     const seen = sum(EXTRA.SEEN);
     const drops = readQueueDrops(config.dataplane.firstQueue, this.parts.state.workers);
     const { invalid, undecided, foreign_flow: foreignFlow, not_leased, no_port } = this.rules.total;
-    const ports = { noPort: no_port, insertFailed: readInsertFailed() };
-    const rules = { invalid, foreignFlow, expiredLease: not_leased, undecided };
-    const kernel = { ...drops, ...rules, ...ports };
-    const dropped = seen - accepted;
-    return { seen, perSecond: this.perSecond, accepted, dropped, byReason, kernel };
+    const { early } = this.parts;
+    const rules = { invalid, foreignFlow, expiredLease: not_leased, undecided, noPort: no_port };
+    const others = { insertFailed: readInsertFailed(), earlyForeign: early?.dropped ?? 0 };
+    return {
+      ...{ seen, perSecond: this.perSecond, accepted, dropped: seen - accepted, byReason },
+      kernel: { ...drops, ...rules, ...others },
+      earlyDrop: early === null ? "none" : early.isActive ? "on" : "paused",
+    };
   }
 
   /** The thread that holds is the last of the workers. */

@@ -4,8 +4,10 @@ import type { MessagePort } from "node:worker_threads";
 import { clusterSettings, configDigest } from "../cluster/settings.js";
 import type { SyncThreadData } from "../cluster/sync/thread.js";
 import type { ControlThreadData } from "../cluster/thread.js";
+import { addressBytes } from "../config/address.js";
 import type { Secrets } from "../config/secret.js";
 import type { Config, InterfaceConfig } from "../config/types.js";
+import type { PassingMap } from "../kernel/bpf/passing.js";
 import type { InstallSettings } from "../kernel/install.js";
 import type { SharedBuffer } from "../state/layout.js";
 
@@ -65,6 +67,7 @@ export function controlData(
   seed: number,
   shared: SharedBuffer,
   sync: MessagePort,
+  passing: PassingMap | null,
 ): ControlThreadData {
   const { cluster, timing, membership, dataplane } = config;
   const { mode } = cluster.hash;
@@ -97,6 +100,7 @@ export function controlData(
     markMask: dataplane.markMask,
     workerStallMs: WORKER_STALL_FACTOR * timing.failureMs,
     mainStallMs: Math.max(MAIN_STALL_MS_MIN, timing.failureMs),
+    passing,
     sync,
   };
 }
@@ -113,8 +117,12 @@ const PROTOCOL_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   gre: [47],
 };
 
-export function syncData(config: Config): Omit<SyncThreadData, "control" | "holdWakeFd"> {
-  const { cluster, dataplane, sync, node } = config;
+/** @param hasEarlyDrop whether foreign packets are dropped before connection tracking */
+export function syncData(
+  config: Config,
+  hasEarlyDrop: boolean,
+): Omit<SyncThreadData, "control" | "holdWakeFd"> {
+  const { cluster, dataplane, sync, node, nat } = config;
   return {
     node,
     buckets: cluster.buckets,
@@ -125,5 +133,11 @@ export function syncData(config: Config): Omit<SyncThreadData, "control" | "hold
     scope: { states: sync.states, ignore: sync.ignore, only: sync.only },
     eventBufferBytes: sync.eventBufferBytes,
     holdMs: sync.holdMs,
+    earlyDrop: hasEarlyDrop
+      ? {
+          isBlind: cluster.hash.mode === "tuple",
+          translated: nat.map(({ to }) => addressBytes(to)),
+        }
+      : null,
   };
 }

@@ -45,6 +45,7 @@ describe("a valid configuration", () => {
       gso: true,
       pickup: false,
       offload: "established",
+      earlyDrop: "none",
       strictTcp: true,
     });
     expect(config.membership).toEqual({ isolation: "serve", size: null, probes: [] });

@@ -97,7 +97,7 @@ describe("settings", () => {
   });
 
   test("icmp stands for both families", () => {
-    expect(syncData(CONFIG).protocols).toEqual([1, 58, 6]);
+    expect(syncData(CONFIG, false).protocols).toEqual([1, 58, 6]);
   });
 });
 
@@ -185,7 +185,7 @@ test("nodes that translate to other ports do not join each other", () => {
     const config = parseConfig(`${CONFIG_TEXT}\nnat: ${nat}`, "test.yaml");
     const shared = allocateShared(256, 1);
     const secrets = { current: new Uint8Array(32), other: null, seed: null };
-    const { settings } = controlData(config, secrets, 1, shared, port);
+    const { settings } = controlData(config, secrets, 1, shared, port, null);
     port.close();
     return settings.configDigest;
   };

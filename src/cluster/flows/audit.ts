@@ -16,9 +16,11 @@ import type { Ledger } from "./ledger.js";
 import type { Replicated } from "./record.js";
 import { isOver } from "./record.js";
 import { keyOf } from "./record-wire.js";
+import type { FlowSettings } from "./settings.js";
 import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
 import { Unsure } from "./unsure.js";
+import { Upkeep } from "./upkeep.js";
 
 /** What is told of the own flows may be out of date. */
 export interface Degraded {
@@ -33,20 +35,23 @@ export class Audit {
   /** The last time it was not so, also where that is over already; and how often it was so. */
   last: Degraded | null = null;
   onsets = 0;
-  readonly counters = { dumps: 0, eventLosses: 0, missed: 0, recreated: 0, swept: 0 };
+  readonly counters = { dumps: 0, eventLosses: 0, missed: 0, recreated: 0, swept: 0, refreshed: 0 };
   private askedMs: number | null = null;
   private mustRepeat = false;
   private readonly goneSince = new Set<string>();
   /** Replicas that the kernel has dropped. */
   private readonly lost = new Set<string>();
   private readonly unsure: Unsure;
+  private readonly upkeep: Upkeep | null;
 
   constructor(
+    settings: FlowSettings,
     private readonly shelf: Shelf,
     private readonly ledger: Ledger,
     private readonly author: Author,
   ) {
     this.unsure = new Unsure(shelf, ledger, author);
+    this.upkeep = settings.isBlind ? new Upkeep(shelf, ledger) : null;
   }
 
   /** Events were lost. */
@@ -66,6 +71,11 @@ export class Audit {
     if (this.askedMs !== null) this.goneSince.add(key);
     this.unsure.forget(key, record.bucket);
     if (!this.ledger.owns(record.bucket) && this.shelf.table.get(key)) this.lost.add(key);
+  }
+
+  /** Buckets were given up. */
+  onWent(buckets: readonly number[], now: number): void {
+    this.upkeep?.onWent(buckets, now);
   }
 
   /** The kernel's table, all of it. */
@@ -92,6 +102,7 @@ export class Audit {
     if (this.askedMs !== null && now - this.askedMs >= DUMP_PATIENCE_MS) this.ask(now);
     for (const key of this.lost) this.recreate(key, now);
     this.counters.swept += this.unsure.settle(now);
+    this.counters.refreshed += this.upkeep?.onTick(now) ?? 0;
   }
 
   private readAfter(reason: number, now: number): void {

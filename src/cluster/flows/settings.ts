@@ -19,6 +19,8 @@ export interface FlowSettings {
   readonly frames: number;
   /** Milliseconds that a reply is held at most. */
   readonly holdMs: number;
+  /** Whether this node's kernel does not see the packets of foreign flows. */
+  readonly isBlind: boolean;
   /** Whether a record is replicated, and may be put into this node's kernel: the `sync` filters. */
   isWanted(record: Replicated): boolean;
   /** An unpredictable u32. */
@@ -38,6 +40,7 @@ export function flowSettings(given: Given): FlowSettings {
     bodyBytesMax: BODY_BYTES,
     frames: SEND_BUFFER_FRAMES,
     holdMs: SYNC_HOLD_MS.fallback as number,
+    isBlind: false,
     isWanted: () => true,
     ...given,
   };

@@ -85,7 +85,7 @@ export class FlowSync {
     this.sender = new Sender({
       ...{ broadcast, packer, author, rounds, sections, peers, replica, out },
     });
-    this.audit = new Audit(shelf, ledger, author);
+    this.audit = new Audit(settings, shelf, ledger, author);
     this.readiness = new Readiness(ledger, peers);
     this.acks = new Acks(broadcast, peers, this.audit, out);
     this.resync = new Resync(broadcast, peers, this.audit, tell);
@@ -167,6 +167,7 @@ export class FlowSync {
     const { came, went } = this.ledger.change(owned, epoch, now);
     this.author.onCame(came);
     this.author.onWent(went);
+    this.audit.onWent(went, now);
     for (const bucket of came) this.replica.drifted.delete(bucket);
     this.rounds.announce(came, now);
     if (came.length + went.length > 0) this.sender.send(FRAMES_PER_TICK, now);

@@ -11,17 +11,22 @@ export class Replication {
   private ready: Bitmap;
   private last: Bitmap;
 
-  /** @param send called with each body that is to go to the peers */
+  /**
+   * @param send called with each body that is to go to the peers
+   * @param onStraight told whether every flow comes back with the bucket its packets hash to
+   */
   constructor(
     private readonly port: MessagePort,
     private readonly buckets: number,
     send: (body: Uint8Array) => void,
+    onStraight: (isStraight: boolean) => void,
   ) {
     this.ready = emptyBitmap(buckets);
     this.last = emptyBitmap(buckets);
     port.on("message", (reply: SyncReply) => {
-      if (reply.incarnation !== this.incarnation) return;
-      if (reply.kind === "send") send(reply.body);
+      if (reply.kind === "straight") onStraight(reply.isStraight);
+      else if (reply.incarnation !== this.incarnation) return;
+      else if (reply.kind === "send") send(reply.body);
       else if (reply.kind === "synced") this.synced = reply.isSynced;
       else this.ready = reply.buckets;
     });

@@ -18,6 +18,7 @@ import { flowSettings } from "../flows/settings.js";
 import { FlowSync } from "../flows/sync.js";
 import type { FlowInput } from "../output.js";
 import type { Bitmap } from "../ranges/bitmap.js";
+import { Detours } from "./detours.js";
 import { isReplicable } from "./filter.js";
 import { HeldReplies } from "./held-replies.js";
 import { KernelFlows } from "./kernel-flows.js";
@@ -39,6 +40,8 @@ export interface SyncThreadData {
   readonly flowsMax: number;
   /** IANA numbers of the protocols that are replicated. */
   readonly protocols: readonly number[];
+  /** Whether foreign packets are dropped before connection tracking, and of which modes all. */
+  readonly earlyDrop: EarlyDropView | null;
   readonly scope: ScopeSettings;
   readonly eventBufferBytes: number;
   /** Milliseconds that replies are held at most; 0: none is. */
@@ -47,18 +50,32 @@ export interface SyncThreadData {
   readonly holdWakeFd: number;
 }
 
+/** What the sync thread has to know of the early drop. */
+export interface EarlyDropView {
+  /** Whether the kernel sees no packet of foreign flows, and not just none that opens one. */
+  readonly isBlind: boolean;
+  /** Addresses that `nat` translates to. */
+  readonly translated: readonly Uint8Array[];
+}
+
 /** From the control thread. */
 export type SyncRequest =
   | FlowInput
   | { readonly kind: "range"; readonly owned: Bitmap; readonly epoch: number }
   | { readonly kind: "end" };
 
-/** To the control thread. `incarnation`: of this node, when it was said. */
-export type SyncReply = { readonly incarnation: bigint } & (
+/** What is true of one incarnation of this node only. */
+export type StreamReply = { readonly incarnation: bigint } & (
   | { readonly kind: "send"; readonly body: Uint8Array }
   | { readonly kind: "synced"; readonly isSynced: boolean }
   | { readonly kind: "ready"; readonly buckets: Bitmap }
 );
+
+/** To the control thread. */
+export type SyncReply =
+  | StreamReply
+  /** Whether every flow comes back with the bucket that its packets hash to. */
+  | { readonly kind: "straight"; readonly isStraight: boolean };
 
 export interface SyncSnapshot extends FlowHealth {
   /** Memory in use of the thread's JavaScript heap, which holds the table. */
@@ -86,16 +103,20 @@ class SyncThread {
   private readonly sync: FlowSync;
   private readonly held: HeldReplies | null;
   private readonly timer: NodeJS.Timeout;
+  private readonly detours: Detours | null;
+  private isStraight = false;
 
   constructor(private readonly data: SyncThreadData) {
-    const { control, node, buckets, windowMs, flowsMax, holdMs } = data;
+    const { control, node, buckets, windowMs, flowsMax, holdMs, earlyDrop } = data;
+    this.detours = earlyDrop && new Detours(earlyDrop.translated, flowsMax);
     const field = new MarkField(data.markMask);
     this.kernel = new KernelFlows(field, data.eventBufferBytes);
     const random32 = () => Number(random64() & 0xffffffffn);
     const [isReplicated, isInScope] = [isReplicable(data.protocols), inScope(data.scope)];
     const isWanted = (record: Replicated) => isReplicated(record) && isInScope(record);
+    const isBlind = earlyDrop?.isBlind ?? false;
     const settings = flowSettings({
-      ...{ node, buckets, windowMs, flowsMax, holdMs, random32, isWanted },
+      ...{ node, buckets, windowMs, flowsMax, holdMs, random32, isWanted, isBlind },
     });
     this.sync = new FlowSync(settings, bootMs());
     const onHeld = (held: readonly Held[]) => this.onHeld(held);
@@ -113,11 +134,27 @@ class SyncThread {
 
   private onTick(): void {
     const { kernel, sync } = this;
-    this.carryOut(sync.onEvents(kernel.readEvents(), bootMs()));
-    if (kernel.takeLoss()) this.carryOut(sync.onEventLoss(bootMs()));
+    const events = kernel.readEvents();
+    this.detours?.onEvents(events);
+    this.carryOut(sync.onEvents(events, bootMs()));
+    if (kernel.takeLoss()) {
+      this.detours?.onLoss();
+      this.carryOut(sync.onEventLoss(bootMs()));
+    }
     const dumped = kernel.readDump();
-    if (dumped !== null) this.carryOut(sync.onDump(dumped, bootMs()));
+    if (dumped !== null) {
+      this.detours?.onDump(dumped);
+      this.carryOut(sync.onDump(dumped, bootMs()));
+    }
+    this.tellDetours();
     this.carryOut(sync.onTick(bootMs()));
+  }
+
+  private tellDetours(): void {
+    const isStraight = this.detours?.areNone ?? false;
+    if (isStraight === this.isStraight) return;
+    this.isStraight = isStraight;
+    this.data.control.postMessage({ kind: "straight", isStraight } satisfies SyncReply);
   }
 
   private onRequest(request: SyncRequest): void {

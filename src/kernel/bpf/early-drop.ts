@@ -82,7 +82,7 @@ export class EarlyDrop {
 
   /** Whether anything is refused at the moment. */
   get isActive(): boolean {
-    return this.set.readActive();
+    return this.places.length > 0 && this.set.readActive();
   }
 
   close(): void {

@@ -91,7 +91,9 @@ export function writeUpdate(writer: NetlinkWriter, flow: FlowRecord, flags = 0):
   if ((present & PRESENT.STATUS) !== 0) {
     writer.u32(CTA.STATUS, (status & (SETTABLE_STATUS | IPS.EXPECTED)) | IPS.CONFIRMED);
   }
-  if ((present & PRESENT.PROTOINFO) !== 0) writeProtocolInfo(writer, flow, 0);
+  if ((present & PRESENT.PROTOINFO) !== 0) {
+    writeProtocolInfo(writer, flow, TCP_FLAG.BE_LIBERAL);
+  }
   if ((present & PRESENT.MARK) !== 0) writer.u32(CTA.MARK, flow.mark);
   writeShifts(writer, flow);
 }

@@ -3,29 +3,21 @@
  * BPF_PROG_TEST_RUN gives a frame to the loaded program. Needs root.
  */
 import { expect, test } from "vitest";
+import { addressBytes } from "../../../src/config/address.js";
 import type { HashMode } from "../../../src/config/types.js";
 import { Assembler, Label, R0, R9, SIZE } from "../../../src/kernel/bpf/assembler.js";
 import { loadClassifier } from "../../../src/kernel/bpf/load.js";
-import {
-  bucketProgram,
-  type DropSettings,
-  PASS,
-  type SlicedAddress,
-} from "../../../src/kernel/bpf/program.js";
+import { bucketProgram, type DropSettings, PASS } from "../../../src/kernel/bpf/program.js";
 import { OK } from "../../../src/packet/dissect/bytes.js";
 import { dissect } from "../../../src/packet/dissect/dissect.js";
-import {
-  CLASS,
-  DST,
-  DST_PORT,
-  FAMILY,
-  newPacket,
-  OPENS,
-  PROTOCOL,
-  QUOTES,
-} from "../../../src/packet/dissect/packet.js";
+import { CLASS, newPacket, OPENS, PROTOCOL, QUOTES } from "../../../src/packet/dissect/packet.js";
 import { BucketHash } from "../../../src/packet/flow/bucket.js";
+import {
+  type TranslatedAddress,
+  TranslatedPorts,
+} from "../../../src/packet/flow/translated-ports.js";
 import type { BpfProgram } from "../../../src/platform/native.js";
+import { NO_SLICE, PortSlices } from "../../../src/state/port-slices.js";
 import { isRoot, rootOnly } from "../../fixture/netns.js";
 import { networkOffset, readCapture, readHexFrame } from "../../fixture/pcap.js";
 import { FRAME_MAC, frameOf, Numbers, randomPacket } from "../../fixture/random-frames.js";
@@ -35,25 +27,36 @@ import { testdata, testdataFiles, withTestdata } from "../../fixture/testdata.js
 const FRAMES = 40_000;
 const UDP = 17;
 const UDP_LITE = 136;
-const NAT4 = Uint8Array.of(192, 168, 1, 5);
-const NAT6 = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5);
+const NAT4 = "192.168.1.5";
+const NAT6 = "2001:db8:1::5";
 
-const settings = (
+interface Trial extends DropSettings {
+  readonly translated: readonly TranslatedAddress[];
+}
+
+function settings(
   mode: HashMode,
   seed: number,
   buckets: number,
-  sliced: readonly SlicedAddress[] = [],
-): DropSettings => ({ mode, seed, buckets, sliced });
+  translated: readonly TranslatedAddress[] = [],
+): Trial {
+  const sliced = translated.map(({ address, ports }) => ({
+    address: addressBytes(address),
+    first: ports[0],
+    width: new PortSlices(ports, buckets).width,
+  }));
+  return { mode, seed, buckets, sliced, translated };
+}
 
-const SETTINGS: readonly DropSettings[] = [
+const SETTINGS: readonly Trial[] = [
   settings("tuple", 0xdeadbeef, 256),
   settings("tuple", 0, 65536),
   settings("tuple", 0xffffffff, 2),
   settings("tuple", 0x7fffffff, 32),
   settings("tuple", 7, 1024, [
-    { address: NAT4, first: 1024, width: 63 },
-    { address: NAT6, first: 1, width: 1 },
-    { address: NAT4, first: 65535 - 1024, width: 1 },
+    { address: NAT4, ports: [1024, 60_000] },
+    { address: NAT6, ports: [1, 1500] },
+    { address: NAT4, ports: [61_000, 65_535] },
   ]),
   settings("source", 0xdeadbeef, 256),
   settings("source", 3, 65536),
@@ -61,14 +64,6 @@ const SETTINGS: readonly DropSettings[] = [
   settings("xt-cluster", 1, 3),
   settings("xt-cluster", 0, 1),
 ];
-
-const isEqual = (packet: Int32Array, address: Uint8Array) => {
-  const words = Array.from({ length: 4 }, (_, at) =>
-    at * 4 < address.length ? Buffer.from(address).readInt32BE(at * 4) : 0,
-  );
-  const family = address.length === 4 ? 4 : 6;
-  return packet[FAMILY] === family && words.every((word, at) => packet[DST + at] === word);
-};
 
 /** The workers drop it, whoever owns what. */
 const REFUSED = -2;
@@ -79,10 +74,12 @@ const REFUSED = -2;
  */
 class Workers {
   private readonly hash: BucketHash;
+  private readonly ports: TranslatedPorts;
   private readonly packet = newPacket();
 
-  constructor(private readonly settings: DropSettings) {
+  constructor(private readonly settings: Trial) {
     this.hash = new BucketHash(settings);
+    this.ports = new TranslatedPorts(settings.translated, settings.buckets);
   }
 
   bucketOf(bytes: Uint8Array): number {
@@ -92,11 +89,8 @@ class Workers {
     const isUdp = packet[PROTOCOL] === UDP || packet[PROTOCOL] === UDP_LITE;
     const isCertain = packet[CLASS] === OPENS && !isUdp;
     if (settings.mode !== "tuple" && !isCertain) return PASS;
-    for (const { address, first, width } of isCertain ? [] : settings.sliced) {
-      const offset = (packet[DST_PORT] as number) - first;
-      const isInside = offset >= 0 && offset < width * settings.buckets;
-      if (isInside && isEqual(packet, address)) return Math.floor(offset / width);
-    }
+    const named = this.ports.bucketOf(packet);
+    if (named !== NO_SLICE) return named;
     return this.hash.bucketOf(this.hash.hash(packet));
   }
 }
@@ -126,7 +120,7 @@ function* captured(): Generator<Uint8Array> {
 }
 
 /** Packets on which program and workers differ, and how many the program judged. */
-function compared(each: DropSettings, packets: Iterable<Uint8Array>) {
+function compared(each: Trial, packets: Iterable<Uint8Array>) {
   const program = loadClassifier("bucket", bucketProgram(each, FRAME_MAC));
   const workers = new Workers(each);
   const wrong: string[] = [];
@@ -167,7 +161,7 @@ rootOnly("the program in the kernel computes the bucket of the workers", () => {
     const numbers = new Numbers(each.seed ^ each.buckets ^ 0x5bd1e995);
     const packets = function* () {
       for (let count = 0; count < FRAMES; count++) {
-        yield randomPacket(numbers, numbers.pick([NAT4, NAT6]));
+        yield randomPacket(numbers, addressBytes(numbers.pick([NAT4, NAT6])));
       }
     };
     const { wrong, judged, hashable } = compared(each, packets());

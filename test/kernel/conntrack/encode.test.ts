@@ -88,14 +88,14 @@ describe("a request", () => {
     );
   });
 
-  test("to change a TCP flow does not touch its window tolerance, a new one has it", () => {
+  test("a TCP flow that is created or changed is tolerant of windows", () => {
     const flow = { ...udpFlow(), present: PRESENT.PROTOINFO, state: 3, flagsOriginal: 0x33 };
     flow.original.protocol = 6;
     const flags = (bytes: Buffer) => {
       const found = /06000400(....)000006000500(....)/.exec(bytes.toString("hex"));
       return found?.slice(1);
     };
-    expect(flags(bytesOf((writer) => writeUpdate(writer, flow)))).toEqual(["0307", "0007"]);
+    expect(flags(bytesOf((writer) => writeUpdate(writer, flow)))).toEqual(["0b0f", "080f"]);
     expect(flags(bytesOf((writer) => writeCreate(writer, flow)))).toEqual(["0b0f", "080f"]);
   });
 
