@@ -4,21 +4,28 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Lab } from "../../src/demo/lab.js";
+import type { Overrides } from "../../src/demo/node-process.js";
 import { atRest, sleep, startNodes } from "../fixture/cluster.js";
 import { PLANNED, SUDDEN, Trial } from "../fixture/fates.js";
 import { rootOnly } from "../fixture/netns.js";
 import { ENDS, mirrorsAgree, REPLICATED_MS, StreamEnd } from "../fixture/streams.js";
 
-rootOnly("connections of a node that goes", () => {
+for (const earlyDrop of ["none", "tc"]) {
+  rootOnly(`connections of a node that goes, early drop ${earlyDrop}`, () => {
+    outlive({ dataplane: { earlyDrop } });
+  });
+}
+
+function outlive(overrides: Overrides): void {
   let lab: Lab;
   let trial: Trial;
 
   beforeAll(async () => {
     lab = Lab.open(3);
-    startNodes(lab);
+    startNodes(lab, lab.nodes, overrides);
     await StreamEnd.serve(lab);
     await atRest(lab);
-    trial = new Trial(lab, ENDS, 20_000);
+    trial = new Trial(lab, ENDS, 20_000, overrides);
   });
   afterAll(() => lab?.close());
 
@@ -38,4 +45,4 @@ rootOnly("connections of a node that goes", () => {
   });
 
   test.each(PLANNED)("$name: a download and a UDP exchange go on", (fate) => trial.of(fate));
-});
+}
