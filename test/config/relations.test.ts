@@ -96,6 +96,14 @@ describe("keys that do not fit together", () => {
       "12: interfaces[1].name: eth1 is there twice",
     ],
     [
+      "early drop where replies could be picked up",
+      changed("mode: tuple", "mode: source").replace(
+        "onExit: drop",
+        "onExit: drop, pickup: true, earlyDrop: tc",
+      ),
+      "13: dataplane.earlyDrop: does not go with pickup in mode source: replies would be picked up twice (allowed: none, or pickup: false)",
+    ],
+    [
       "an address twice",
       changed("192.168.1.5/24", "192.168.0.5/24"),
       "12: interfaces[1].addresses[0]: 192.168.0.5 is there twice",
@@ -120,6 +128,10 @@ describe("keys that just fit", () => {
       changed("256", "65536").replace("onExit: drop", "onExit: drop, markMask: 0xffff8000"),
     ],
     ["a mark in the lowest bits", changed("onExit: drop", "onExit: drop, markMask: 0x3ff")],
+    [
+      "early drop with pickup, where any packet names its bucket",
+      changed("onExit: drop", "onExit: drop, pickup: true, earlyDrop: tc"),
+    ],
     ["three heartbeats", changed("failureMs: 200", "failureMs: 150")],
     ["the last queue number", changed("firstQueue: 100", "firstQueue: 65534")],
     [

@@ -1,6 +1,6 @@
 /**
- * Flows whose packets need not hash to the bucket of their flow: those with a helper,
- * those that were expected, and those that somebody's rules translate. Their replies would be
+ * Flows whose packets need not hash to the bucket of their flow: those with a helper, those that
+ * are or were expected, and those that somebody's rules translate. Their replies would be
  * refused by an early drop that knows nothing but the hash; so it refuses nothing while there are
  * any.
  *
@@ -9,7 +9,7 @@
  *
  * What `nat` translates is not counted: the program knows its ports.
  */
-import type { Flow } from "../flows/record.js";
+import type { Flow, Replicated } from "../flows/record.js";
 import { keyOf } from "../flows/record-wire.js";
 import type { KernelEvent } from "../flows/sync.js";
 
@@ -42,7 +42,6 @@ export class Detours {
 
   onEvents(events: readonly KernelEvent[]): void {
     for (const { kind, record } of events) {
-      if (record.kind !== "flow") continue;
       if (kind === "gone") this.forget(record);
       else this.note(record, this.fresh);
     }
@@ -54,34 +53,35 @@ export class Detours {
   }
 
   /** The kernel's whole table. */
-  onDump(records: readonly KernelEvent["record"][]): void {
+  onDump(records: readonly Replicated[]): void {
     this.flows = new Set(this.fresh);
     this.isKnown = true;
-    for (const record of records) if (record.kind === "flow") this.note(record);
+    for (const record of records) this.note(record);
   }
 
-  private note(flow: Flow, also?: Set<string>): void {
-    if (!this.isDetour(flow)) return;
+  private note(record: Replicated, also?: Set<string>): void {
+    if (!this.isDetour(record)) return;
     if (this.flows.size >= this.max) {
       this.isKnown = false;
       return;
     }
-    const key = keyOf(flow);
+    const key = keyOf(record);
     this.flows.add(key);
     also?.add(key);
   }
 
-  private forget(flow: Flow): void {
+  private forget(record: Replicated): void {
     if (this.flows.size === 0) return;
-    const key = keyOf(flow);
+    const key = keyOf(record);
     this.flows.delete(key);
     this.fresh.delete(key);
   }
 
-  private isDetour(flow: Flow): boolean {
-    const { helper, master, original, reply } = flow;
+  private isDetour(record: Replicated): boolean {
+    if (record.kind === "expectation") return true;
+    const { helper, master, original, reply } = record;
     if (helper !== "" || master !== null) return true;
-    if (isInverse(flow)) return false;
+    if (isInverse(record)) return false;
     return !this.translated.has(reply.dst.join()) || !isSame(original.dst, reply.src);
   }
 }

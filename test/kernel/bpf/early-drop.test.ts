@@ -2,6 +2,7 @@
  * The early drop at a real interface: datagrams of another namespace, each in a bucket that is
  * known, are refused exactly where they are foreign. Once as a link, once as a filter of tc.
  */
+import { spawn } from "node:child_process";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseTuple } from "../../../src/cli/tuple.js";
 import { BucketHash } from "../../../src/packet/flow/bucket.js";
@@ -29,6 +30,17 @@ const hash = new BucketHash(SETTINGS);
 const bucketOf = (port: number) =>
   hash.bucketOf(hash.hash(parseTuple(`udp,${CLIENT}:${port},${SERVER}:9`).packet));
 const FOREIGN = PORTS.filter((port) => bucketOf(port) >= 32).length;
+
+rootOnly("a user namespace", () => {
+  test("may load no programs, which is said", () => {
+    const child = spawn("unshare", ["-Urn", process.execPath, fixture("early-drop.mjs")]);
+    const open = { do: "open", settings: SETTINGS, places: [{ ifindex: 1, mac: MAC }] };
+    return new JsonLines(child).ask(open).then((answer) => {
+      child.kill();
+      expect(answer).toEqual({ code: "EPERM", error: expect.stringContaining("needs CAP_BPF") });
+    });
+  });
+});
 
 for (const isFilter of [false, true]) {
   rootOnly(isFilter ? "as a filter of tc" : "as a link", () => {

@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import { addressBytes } from "../../../src/config/address.js";
 import type { HashMode } from "../../../src/config/types.js";
-import { Assembler, Label, R0, R9, SIZE } from "../../../src/kernel/bpf/assembler.js";
+import { Assembler, R0, R9, SIZE } from "../../../src/kernel/bpf/assembler.js";
 import { loadClassifier } from "../../../src/kernel/bpf/load.js";
 import { bucketProgram, type DropSettings, PASS } from "../../../src/kernel/bpf/program.js";
 import { OK } from "../../../src/packet/dissect/bytes.js";
@@ -148,12 +148,6 @@ test("a program that the verifier refuses: the error says why", () => {
   const load = () => loadClassifier("wrong", out.bytes());
   if (isRoot) expect(load).toThrow(/load the program wrong: EACCES \(the verifier: .*R9 !read_ok/);
   else expect(load).toThrow(/EPERM \(needs CAP_BPF\)/);
-});
-
-test("a jump to nowhere is a mistake of the program", () => {
-  const out = new Assembler();
-  out.goto(new Label());
-  expect(() => out.bytes()).toThrow(RangeError);
 });
 
 rootOnly("the program in the kernel computes the bucket of the workers", () => {
