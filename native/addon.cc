@@ -166,7 +166,8 @@ bool DefineClass(napi_env env, napi_value exports, const char* name, napi_callba
 
 NAPI_MODULE_INIT() {
   using namespace shardwall;
-  bool defined = DefineBpf(env, exports) && DefineClock(env, exports) &&
+  bool defined = DefineBpf(env, exports) && DefineBpfMap(env, exports) &&
+                 DefineClock(env, exports) &&
                  DefineEventFd(env, exports) && DefineLinkGroup(env, exports) &&
                  DefineNetlink(env, exports) && DefineQueue(env, exports);
   if (!defined) napi_throw_error(env, nullptr, "shardwall addon: registration failed");

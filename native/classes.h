@@ -5,7 +5,8 @@
 
 namespace shardwall {
 
-bool DefineBpf(napi_env env, napi_value exports);        // bpf.cc: map, program, link
+bool DefineBpf(napi_env env, napi_value exports);        // bpf.cc: program, link
+bool DefineBpfMap(napi_env env, napi_value exports);     // bpf_map.cc
 bool DefineClock(napi_env env, napi_value exports);      // clock.cc: now(), thread name and nice
 bool DefineEventFd(napi_env env, napi_value exports);    // eventfd.cc
 bool DefineLinkGroup(napi_env env, napi_value exports);  // link_group.cc

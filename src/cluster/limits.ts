@@ -152,8 +152,9 @@ export const UNREPLIED_WINDOWS = 8;
 export const HELPER_CHARS_MAX = 16;
 
 /**
- * Where foreign packets are dropped before connection tracking: milliseconds between two looks
- * at all flows, replicas refreshed in a tick, and records looked at in it. The rest waits; a replica that ran out meanwhile is created again.
+ * Where foreign packets are dropped before connection tracking: milliseconds between two looks at
+ * all flows, replicas refreshed in a tick, and records looked at in it. The rest waits; a replica
+ * that ran out meanwhile is created again.
  */
 export const UPKEEP_MS = 1000;
 export const UPKEEP_PER_TICK = 256;

@@ -116,8 +116,6 @@ interface Addon {
   /** The map that another thread of this process has under `fd`. */
   BpfMapView: new (
     fd: number,
-    keyBytes: number,
-    valueBytes: number,
   ) => Pick<BpfMap, "update" | "lookup" | "close">;
   /** `log` receives what the verifier says; empty: nothing is said. */
   BpfProgram: new (

@@ -1,6 +1,6 @@
 /**
  * The early drop of a node: its maps, a program for each cluster MAC, and their places at the
- * ingress of the interfaces. See program.ts for what it does and passing.ts for who changes the set.
+ * ingress of the interfaces. See program.ts for what it does, passing.ts for who changes the set.
  *
  * The place is a link (tcx) where the kernel has that: it ends with the process, and a node without
  * early drop is only slower. Else it is a filter (tc.ts).

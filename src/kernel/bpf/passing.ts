@@ -33,7 +33,7 @@ export class PassingSet {
   /** @throws an errno error when `fd` is no longer open */
   constructor({ fd, buckets }: PassingMap) {
     const bytes = passingBytes(buckets);
-    this.map = new native.BpfMapView(fd, KEY.length, bytes);
+    this.map = new native.BpfMapView(fd);
     this.value = new Int32Array(bytes / 4);
     this.bits = this.value.subarray(SET_HEAD_BYTES / 4);
   }

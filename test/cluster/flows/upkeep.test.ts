@@ -65,7 +65,7 @@ describe("upkeep", () => {
     expect(until(0, 60_000)).toEqual([]);
   });
 
-  test("writes the flows of a bucket that goes at once, and those told of late a little later", () => {
+  test("writes the flows of a bucket that goes at once, and those told late a little later", () => {
     put(1, MINE, 432_000);
     owned.clear();
     upkeep.onWent([MINE], 1000);

@@ -1,4 +1,4 @@
-/** Flows whose packets do not hash to their bucket: while there are any, nothing is dropped early. */
+/** Flows whose packets do not hash to their bucket: with any of them, nothing is dropped early. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { type Flow, inverse, type Replicated } from "../../../src/cluster/flows/record.js";
 import { Detours } from "../../../src/cluster/sync/detours.js";

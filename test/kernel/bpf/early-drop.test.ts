@@ -118,7 +118,7 @@ for (const isFilter of [false, true]) {
       expect(node.exec("tc", ["qdisc", "show", "dev", "v0"])).not.toContain("clsact");
     });
 
-    test("a start after kill -9 leaves nothing twice, and nobody else's filter is touched", async () => {
+    test("a start after kill -9 leaves nothing twice, foreign filters stay", async () => {
       node.exec("tc", ["qdisc", "add", "dev", "v0", "clsact"]);
       const foreign = "filter add dev v0 ingress prio 7 protocol ip u32 match u32 0 0".split(" ");
       node.exec("tc", foreign);
