@@ -205,6 +205,13 @@ export class KernelFlows {
       }
       // One of both was expected by a master, the other was let in without.
       record.status ^= IPS.EXPECTED;
+      const errno = this.table.update([record])[0];
+      if (errno !== EBUSY) {
+        this.count("update", errno);
+        continue;
+      }
+      // The kernel has seen more of it than was told: its status stays, the rest is changed.
+      record.present &= ~PRESENT.STATUS;
       this.count("update", this.table.update([record])[0]);
     }
   }

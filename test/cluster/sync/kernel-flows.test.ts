@@ -94,6 +94,13 @@ rootOnly("the kernel's side of replication", () => {
     expect(await dump()).toContainEqual(plain({ ...DATA, mark: 6 }));
   });
 
+  test("a flow that the kernel knows more of than was told can be changed", async () => {
+    const plainFlow = flow(2, BUCKET, { status: 6 });
+    expect(await wish(["create", plainFlow])).toEqual({});
+    expect(await wish(["update", { ...plainFlow, status: 0, mark: 7 }])).toEqual({});
+    expect(await dump()).toEqual([plain({ ...plainFlow, mark: 7 })]);
+  });
+
   test("an expectation without its master is refused and counted", async () => {
     expect(await wish(["create", EXPECTED])).toEqual({ ENOENT: 1 });
     expect(await dump()).toEqual([]);
