@@ -50,9 +50,11 @@ export class Control {
   ) {
     const { random, sim } = machine.scene;
     this.owned = emptyBitmap(settings.buckets);
-    this.replication = new Replication(port, settings.buckets, (body) => {
+    const send = (body: Uint8Array) => {
       if (this.process.isRunning) this.carryOut(this.node.sendBody(body));
-    });
+    };
+    // No early drop here: whether flows come back by another bucket makes no difference.
+    this.replication = new Replication(port, settings.buckets, send, () => {});
     const { isSynced, mayClaim } = this.replication;
     const inputs = {
       ...{ random: () => random.u64(), isSynced, mayClaim },
