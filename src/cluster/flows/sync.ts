@@ -89,12 +89,9 @@ export class FlowSync {
     this.readiness = new Readiness(ledger, peers);
     this.acks = new Acks(broadcast, peers, this.audit, out);
     this.resync = new Resync(broadcast, peers, this.audit, tell);
-    this.hold = new Hold({
-      holdMs: settings.holdMs,
-      followers: () => broadcast.peers(),
-      sent: () => broadcast.buffer.total,
-      out,
-    });
+    const followers = () => broadcast.peers();
+    const sent = () => broadcast.buffer.total;
+    this.hold = new Hold({ holdMs: settings.holdMs, followers, sent, out });
     this.audit.readAgain(now); // what the kernel has from before was told by no event
   }
 

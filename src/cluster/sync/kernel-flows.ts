@@ -2,6 +2,7 @@
  * The kernel's side of flow replication: its events and its table as records, and what replication
  * wants of the table carried out. Belongs to the sync thread.
  */
+import { constants } from "node:os";
 import { EVENT_BUFFER_BYTES_MAX } from "../../config/limits.js";
 import { IPS } from "../../kernel/conntrack/constants.js";
 import { ConntrackEvents } from "../../kernel/conntrack/events.js";
@@ -27,10 +28,7 @@ import { KernelExpectations } from "./kernel-expectations.js";
 const BATCHES_MAX = 64;
 /** Datagrams of a dump read in one go, each at most 32 KiB. */
 const STEPS_MAX = 16;
-const ENOENT = 2;
-const EBUSY = 16;
-const EEXIST = 17;
-const EOPNOTSUPP = 95;
+const { ENOENT, EBUSY, EEXIST, EOPNOTSUPP } = constants.errno;
 /** Name under which expectations beyond the bound are counted. */
 const TOO_MANY = "TOOMANY";
 
@@ -88,13 +86,11 @@ export class KernelFlows {
         const flow = flowOf(record, this.field);
         if (flow) found.push({ kind: change === "destroy" ? "gone" : "alive", record: flow });
       },
-      expectation: (change: string, record: ExpectationRecord) => {
-        found.push(...this.expectations.onEvent(change, record));
-      },
+      expectation: (change: string, record: ExpectationRecord) =>
+        found.push(...this.expectations.onEvent(change, record)),
     };
-    for (let batch = 0; batch < BATCHES_MAX; batch++) {
-      if (this.events.receive(visitor, -1, 0) === 0) break;
-    }
+    let batches = BATCHES_MAX;
+    while (batches-- > 0 && this.events.receive(visitor, -1, 0) > 0);
     return found;
   }
 
@@ -185,9 +181,7 @@ export class KernelFlows {
     if (existing.length === 0) return;
     const again = this.table.update(existing);
     this.onUpdated(existing, again);
-    existing.forEach((record, at) => {
-      if (again[at] === ENOENT) this.onClash(record);
-    });
+    for (const record of existing.filter((_, at) => again[at] === ENOENT)) this.onClash(record);
   }
 
   /** Another flow has the translated tuple, so the kernel does not have this one: told as gone. */
