@@ -14,6 +14,8 @@ const BENCHES = {
   decide: "./decide.mjs",
   memory: "./memory.mjs",
   queue: "./queue.mjs",
+  hits: "./hits.mjs",
+  scale: "./scale.mjs",
 };
 
 const ROUNDS_MAX = 100;

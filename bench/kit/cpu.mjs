@@ -20,3 +20,22 @@ export function busyMs() {
     .map(Number);
   return (user + nice + system + irq + softirq) * MS_PER_TICK;
 }
+
+const IDLE_MS = 300;
+const QUIET_MS_MAX = 3000;
+/** Processors: what the last lab left to the kernel to tear down is gone below this. */
+const QUIET = 0.1;
+
+/**
+ * Waits for the machine to become quiet, for a bounded time.
+ * @returns processors that are busy with something else, to be taken off a measurement
+ */
+export async function idleShare() {
+  const end = performance.now() + QUIET_MS_MAX;
+  for (;;) {
+    const [busy, start] = [busyMs(), performance.now()];
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+    const share = (busyMs() - busy) / (performance.now() - start);
+    if (share < QUIET || performance.now() > end) return share;
+  }
+}

@@ -1,11 +1,32 @@
 /** Small C programs of the benchmarks, compiled when they are needed, and npm's peer. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Kept beside what the set-up leaves; never part of a package. */
 const HOME = fileURLToPath(new URL("../../.setup/bench/", import.meta.url));
 const SOURCES = fileURLToPath(new URL("../c/", import.meta.url));
+
+/** Programs that only benchmarks need, with the Debian package that has them. */
+const PACKAGES = {
+  arptables: "arptables",
+  conntrackd: "conntrackd",
+  haproxy: "haproxy",
+  iptables: "iptables",
+  keepalived: "keepalived",
+};
+
+const DIRECTORIES = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`.split(":");
+
+/** @throws Error that names the packages of those that are missing */
+export function needTools(names) {
+  const isThere = (name) => DIRECTORIES.some((directory) => existsSync(join(directory, name)));
+  const missing = names.filter((name) => !isThere(name));
+  if (missing.length === 0) return;
+  const packages = missing.map((name) => PACKAGES[name]).join(" ");
+  throw new Error(`needs ${missing.join(", ")}: apt-get install ${packages}`);
+}
 
 /** Path of the compiled bench/c/NAME.c. */
 export function compiled(name) {

@@ -1,0 +1,20 @@
+/**
+ * The contestants that make a cluster of a lab's nodes, each by name: adding one is a line.
+ * `start(lab, overrides)` resolves when the nodes forward; everything ends with the lab.
+ */
+import { startClusterMatch } from "./cluster-match.mjs";
+import { startShardwall } from "./shardwall.mjs";
+
+export const CLUSTER_MATCH = { name: "cluster match", start: startClusterMatch };
+
+/** What a configuration of shardwall changes of the default. */
+const VARIANTS = {
+  shardwall: {},
+  "shardwall, early drop": { dataplane: { earlyDrop: "tc" } },
+  "shardwall, every packet queued": { dataplane: { offload: "none" } },
+};
+
+export const SHARDWALLS = Object.entries(VARIANTS).map(([name, overrides]) => ({
+  name,
+  start: (lab, changes = {}) => startShardwall(lab, { ...overrides, ...changes }),
+}));
