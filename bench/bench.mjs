@@ -15,6 +15,7 @@ const BENCHES = {
   memory: "./memory.mjs",
   queue: "./queue.mjs",
   hits: "./hits.mjs",
+  foreign: "./foreign.mjs",
   scale: "./scale.mjs",
 };
 

@@ -40,9 +40,10 @@ export function rowsOf(figures, reference) {
     const row = { name, values: {}, ratios: {} };
     for (const key of Object.keys(rounds[0])) {
       row.values[key] = spread(rounds.map((round) => round[key]));
-      if (base !== undefined && name !== reference) {
-        row.ratios[key] = spread(rounds.map((round, index) => round[key] / base[index][key]));
-      }
+      if (base === undefined || name === reference) continue;
+      const ratios = rounds.map((round, index) => round[key] / base[index][key]);
+      // Nothing is a multiple of nothing.
+      if (ratios.every(Number.isFinite)) row.ratios[key] = spread(ratios);
     }
     return row;
   });
