@@ -17,6 +17,7 @@ const BENCHES = {
   hits: "./hits.mjs",
   foreign: "./foreign.mjs",
   scale: "./scale.mjs",
+  sync: "./sync.mjs",
 };
 
 const ROUNDS_MAX = 100;

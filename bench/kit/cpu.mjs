@@ -1,5 +1,5 @@
 /** Processor time from /proc. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** USER_HZ: the kernel shows times in hundredths of a second on every Linux (proc(5)). */
 const MS_PER_TICK = 10;
@@ -38,4 +38,24 @@ export async function idleShare() {
     const share = (busyMs() - busy) / (performance.now() - start);
     if (share < QUIET || performance.now() > end) return share;
   }
+}
+
+const NS_PER_MS = 1e6;
+
+/**
+ * Milliseconds that each thread of a process has run, by the thread's name; threads of one name
+ * together. What interrupts did meanwhile is not in it.
+ */
+export function threadMs(pid) {
+  const found = {};
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const read = (name) => readFileSync(`/proc/${pid}/task/${task}/${name}`, "utf8");
+    try {
+      const name = read("comm").trim();
+      found[name] = (found[name] ?? 0) + Number(read("schedstat").split(" ")[0]) / NS_PER_MS;
+    } catch {
+      // The thread has ended since the directory was read.
+    }
+  }
+  return found;
 }

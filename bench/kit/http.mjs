@@ -54,7 +54,7 @@ export function drained(child) {
 
 /**
  * Loads the cluster.
- * @param sample called at the begin and at the end of the counted time
+ * @param sample called at the begin and at the end of the counted time; may be asynchronous
  * @param options `seconds`; `connections` at once; `holdMs` they stay open after their answer
  * @returns `{ hits, errors, slow, seconds, busyMs, samples }`
  */
@@ -71,7 +71,7 @@ export async function hit(lab, options, sample = () => null) {
   const samples = [];
   for await (const line of createInterface({ input: child.stdout })) {
     busy.push(busyMs());
-    samples.push(sample());
+    samples.push(await sample());
     if (line === "begin") continue;
     const { ms, ...counts } = JSON.parse(line);
     return { ...counts, seconds: ms / 1000, busyMs: busy[1] - busy[0], samples };
