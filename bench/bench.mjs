@@ -18,6 +18,7 @@ const BENCHES = {
   foreign: "./foreign.mjs",
   scale: "./scale.mjs",
   sync: "./sync.mjs",
+  takeover: "./takeover.mjs",
 };
 
 const ROUNDS_MAX = 100;

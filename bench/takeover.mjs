@@ -1,0 +1,184 @@
+/**
+ * How long a client waits when a node dies, by the number of flows that its successor has of it.
+ *
+ * ours       SIGKILL; a probe in a flow of the dead node, and one that opens a new flow each time
+ * peer       keepalived and conntrackd; the active node's cables are pulled. Then `conntrackd -c`
+ *            puts the flows into the kernel: until its end, they are not known there
+ */
+
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { Lab } from "../dist/demo/lab.js";
+import { LAB_TIMING } from "../dist/demo/node-process.js";
+import { cablesOf, OUTSIDE } from "../dist/demo/topology.js";
+import { asking, caches, startConntrackd } from "./kit/conntrackd.mjs";
+import { alternate, rowsOf } from "./kit/figures.mjs";
+import { asLines, flowsInto } from "./kit/flows.mjs";
+import { addClients, CLIENTS, drained } from "./kit/http.mjs";
+import { startKeepalived, untilMaster } from "./kit/keepalived.mjs";
+import { SHARDWALLS } from "./kit/nodes.mjs";
+import { untilReady } from "./kit/pair.mjs";
+import { target } from "./kit/print.mjs";
+import { compiled, needTools } from "./kit/programs.mjs";
+
+export const about = "milliseconds without an answer when a node dies, by the flows it had";
+export const rounds = 3;
+export const needsNamespaces = true;
+
+const SIZES = { "1 k": 1000, "10 k": 10_000, "100 k": 100_000 };
+const VICTIM = 1;
+const SURVIVOR = 2;
+const PORT = 9000;
+const FLOW_TIMEOUT_S = 600;
+const REPLICATED_MS_MAX = 60_000;
+/** Probes: each so often, for so long; the node dies after the first part of it. */
+const SAME_FLOW_MS = 2;
+const NEW_FLOW_MS = 10;
+const BEFORE_MS = 700;
+const OURS_MS = 3000;
+const VRRP_MS = 7000;
+const STALL_MS_MAX = LAB_TIMING.failureMs + 100;
+
+const EVERYTHING = [[0, 255]];
+
+/** Flows to fill the table with, and of the two probes; they differ in ports. */
+function flowsOf(range, size) {
+  const aim = { protocol: "udp", port: PORT };
+  const probes = OURS_MS / NEW_FLOW_MS + 1;
+  return {
+    table: flowsInto(range, size, { ...aim, addresses: CLIENTS }),
+    probes: flowsInto(range, probes, { ...aim, addresses: [CLIENTS[0]], from: 40_000 }),
+  };
+}
+
+/** A lab with a server that answers, and nodes that do not forget an idle flow meanwhile. */
+async function openLab() {
+  const lab = Lab.open(2);
+  addClients(lab);
+  for (const id of lab.nodes) {
+    for (const name of ["udp_timeout", "udp_timeout_stream"]) {
+      const file = `/proc/sys/net/netfilter/nf_conntrack_${name}`;
+      lab.exec(`node${id}`, ["sh", "-e"], `echo ${FLOW_TIMEOUT_S} >${file}`);
+    }
+  }
+  const echo = lab.spawn("server", [compiled("udp"), "echo", String(PORT)]);
+  await untilReady(echo, "udp echo");
+  drained(echo);
+  return lab;
+}
+
+const udp = (action, ...more) =>
+  [compiled("udp"), action, OUTSIDE.server4, PORT, ...more].map(String);
+
+/** Each flow gets an answer through the cluster. */
+async function fill(lab, flows) {
+  const child = lab.spawn("client", udp("fill"));
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    said += text;
+  });
+  child.stdin.end(asLines(flows));
+  let answered = "";
+  for await (const text of child.stdout.setEncoding("utf8")) answered += text;
+  if (Number(answered) !== flows.length)
+    throw new Error(`${answered.trim()} of ${flows.length} flows have an answer ${said}`);
+}
+
+/** Starts a probe; `found` resolves with what it saw. */
+async function probe(lab, flows, everyMs, ms) {
+  const child = lab.spawn("client", udp("probe", everyMs, Math.floor(ms / everyMs)));
+  child.stderr.resume();
+  child.stdin.end(asLines(flows));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  await lines.next();
+  return { found: lines.next().then(({ value }) => JSON.parse(value)) };
+}
+
+/** @returns milliseconds of the longest stall of each probe while `kill` happens */
+async function stalls(lab, probes, ms, kill) {
+  const same = await probe(lab, probes.slice(0, 1), SAME_FLOW_MS, ms);
+  const fresh = await probe(lab, probes.slice(1), NEW_FLOW_MS, ms);
+  await new Promise((resolve) => setTimeout(resolve, BEFORE_MS));
+  await kill();
+  const found = [await same.found, await fresh.found];
+  if (found.some(({ lastMs }) => lastMs > ms / 4)) throw new Error("the service did not come back");
+  return { stall: found[0].stallMs, fresh: found[1].stallMs };
+}
+
+async function ours(size) {
+  const lab = await openLab();
+  try {
+    await SHARDWALLS[0].start(lab);
+    const { range } = await lab.status(VICTIM);
+    const { table, probes } = flowsOf(range, size);
+    await fill(lab, table);
+    const has = async () => {
+      const { flows, backlog } = (await lab.status(SURVIVOR)).sync;
+      return flows >= size && backlog === 0;
+    };
+    await lab.waitFor("replicated flows", has, REPLICATED_MS_MAX);
+    return await stalls(lab, probes, OURS_MS, () => lab.node(VICTIM).kill("SIGKILL"));
+  } finally {
+    await lab.close();
+  }
+}
+
+async function peer(size) {
+  const lab = await openLab();
+  try {
+    await startKeepalived(lab);
+    await startConntrackd(lab, ["TCP", "UDP"]);
+    const { table, probes } = flowsOf(EVERYTHING, size);
+    await fill(lab, table);
+    const has = () => caches(lab, SURVIVOR).external >= size;
+    await lab.waitFor("replicated flows", has, REPLICATED_MS_MAX);
+    const found = await stalls(lab, probes, VRRP_MS, () => {
+      for (const cable of cablesOf(lab.mode)) lab.setCable(VICTIM, cable, "down");
+    });
+    await untilMaster(lab, SURVIVOR);
+    const start = performance.now();
+    lab.exec(`node${SURVIVOR}`, asking(lab, SURVIVOR, "-c"));
+    return { ...found, commit: performance.now() - start };
+  } finally {
+    await lab.close();
+  }
+}
+
+/** @throws Error where the kernel's table has no room; it can be set in the initial namespace only */
+function checkRoom() {
+  const max = Number(readFileSync("/proc/sys/net/netfilter/nf_conntrack_max", "utf8"));
+  const needed = 1.2 * Math.max(...Object.values(SIZES));
+  if (max < needed) throw new Error(`needs sysctl net.netfilter.nf_conntrack_max=${needed}`);
+}
+
+/** Bytes of a flow in the kernel's table, extensions not counted; see slabinfo(5). */
+function kernelBytes() {
+  const line = readFileSync("/proc/slabinfo", "utf8").match(/^nf_conntrack\s+\d+\s+\d+\s+(\d+)/m);
+  return line === null ? "unknown" : line[1];
+}
+
+export async function run({ rounds: times, onRound }) {
+  needTools(["iptables", "conntrackd", "keepalived"]);
+  checkRoom();
+  const contestants = Object.entries(SIZES).flatMap(([name, size]) => [
+    { name: `${SHARDWALLS[0].name}, ${name} flows`, run: () => ours(size) },
+    { name: `keepalived, conntrackd, ${name} flows`, run: () => peer(size) },
+  ]);
+  const reference = contestants[0].name;
+  const rows = rowsOf(await alternate(contestants, times, onRound), reference);
+  const targets = Object.keys(SIZES).map((name) => {
+    const row = rows.find((each) => each.name === `${SHARDWALLS[0].name}, ${name} flows`);
+    const worst = Math.max(row.values.stall.median, row.values.fresh.median);
+    return target(`${name} flows, ms`, worst, "at most", STALL_MS_MAX);
+  });
+  return {
+    reference,
+    units: { stall: "ms, same flow", fresh: "ms, new flows", commit: "ms of conntrackd -c" },
+    rows,
+    targets,
+    notes: [
+      `failureMs ${LAB_TIMING.failureMs}; VRRP advertisements each second, its default`,
+      `a flow takes ${kernelBytes()} bytes of kernel memory on each node that knows it`,
+    ],
+  };
+}
