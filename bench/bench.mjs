@@ -12,6 +12,7 @@ import { printReport } from "./kit/print.mjs";
 /** Name -> module, each with `about`, `rounds` (by default) and `run(options)`. */
 const BENCHES = {
   decide: "./decide.mjs",
+  heap: "./heap.mjs",
   memory: "./memory.mjs",
   queue: "./queue.mjs",
   hits: "./hits.mjs",

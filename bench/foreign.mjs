@@ -8,7 +8,7 @@ import { Lab } from "../dist/demo/lab.js";
 import { INSIDE, OUTSIDE, portOf } from "../dist/demo/topology.js";
 import { busyMs, idleShare } from "./kit/cpu.mjs";
 import { alternate, rowsOf } from "./kit/figures.mjs";
-import { asLines, asList, clusterMatchNode, flowsInto } from "./kit/flows.mjs";
+import { asLines, asList, clusterMatchNode, flowsInto, TCP, UDP } from "./kit/flows.mjs";
 import { addClients, CLIENTS, drained } from "./kit/http.mjs";
 import { CLUSTER_MATCH, SHARDWALLS } from "./kit/nodes.mjs";
 import { untilReady } from "./kit/pair.mjs";
@@ -43,7 +43,7 @@ const LOADS = [
 
 /** Foreign for the cluster match by address, for shardwall by address and port: the same flows. */
 function flowsOf({ kind, foreign }) {
-  const protocol = kind === "syn" ? "tcp" : "udp";
+  const protocol = kind === "syn" ? TCP : UDP;
   const of = (node) => CLIENTS.filter((each) => clusterMatchNode(each, NODES) === node).slice(0, 8);
   const aim = { protocol, port: PORT };
   return {

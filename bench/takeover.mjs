@@ -13,7 +13,7 @@ import { LAB_TIMING } from "../dist/demo/node-process.js";
 import { cablesOf, OUTSIDE } from "../dist/demo/topology.js";
 import { asking, caches, startConntrackd } from "./kit/conntrackd.mjs";
 import { alternate, rowsOf } from "./kit/figures.mjs";
-import { asLines, flowsInto } from "./kit/flows.mjs";
+import { asLines, flowsInto, UDP } from "./kit/flows.mjs";
 import { addClients, CLIENTS, drained } from "./kit/http.mjs";
 import { startKeepalived, untilMaster } from "./kit/keepalived.mjs";
 import { SHARDWALLS } from "./kit/nodes.mjs";
@@ -43,11 +43,11 @@ const EVERYTHING = [[0, 255]];
 
 /** Flows to fill the table with, and of the two probes; they differ in ports. */
 function flowsOf(range, size) {
-  const aim = { protocol: "udp", port: PORT };
+  const aim = { protocol: UDP, port: PORT };
   const probes = OURS_MS / NEW_FLOW_MS + 1;
   return {
     table: flowsInto(range, size, { ...aim, addresses: CLIENTS }),
-    probes: flowsInto(range, probes, { ...aim, addresses: [CLIENTS[0]], from: 40_000 }),
+    probes: flowsInto(range, probes, { ...aim, addresses: [CLIENTS[0]], first: 40_000 }),
   };
 }
 
