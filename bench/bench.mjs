@@ -20,6 +20,7 @@ const BENCHES = {
   scale: "./scale.mjs",
   sync: "./sync.mjs",
   takeover: "./takeover.mjs",
+  gc: "./gc.mjs",
 };
 
 const ROUNDS_MAX = 100;
