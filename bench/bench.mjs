@@ -1,12 +1,15 @@
 /**
- * The benchmarks: `npm run bench -- NAME [--rounds N] [--json]`.
+ * The benchmarks: `npm run bench -- NAME|all [--rounds N] [--json] [--markdown FILE]`.
  *
  * Each compares its contestants in one run, in turn, and prints medians, spreads and ratios. What
- * one sets up it removes. Without a name: the list.
+ * one sets up it removes. Without a name: the list. With --markdown the report also replaces the
+ * last one in a document, between the marks of its name.
  */
+import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { isInside, obeyOuter, runInside } from "../dist/demo/sandbox.js";
 import { machine } from "./kit/machine.mjs";
+import { writeInto } from "./kit/markdown.mjs";
 import { printReport } from "./kit/print.mjs";
 
 /** Name -> module, each with `about`, `rounds` (by default) and `run(options)`. */
@@ -26,8 +29,8 @@ const BENCHES = {
 const ROUNDS_MAX = 100;
 
 function usage() {
-  console.error(`usage: npm run bench -- NAME [--rounds N] [--json]
-names: ${Object.keys(BENCHES).join(" ")}`);
+  console.error(`usage: npm run bench -- NAME [--rounds N] [--json] [--markdown FILE]
+names: ${Object.keys(BENCHES).join(" ")}, or all`);
   process.exitCode = 2;
 }
 
@@ -37,12 +40,26 @@ function progress(round, name, figures) {
   console.error(`round ${round}, ${name}: ${shown.join(", ")}`);
 }
 
+/** One after the other, each in a process of its own; one that fails does not end the rest. */
+function runAll(flags) {
+  for (const name of Object.keys(BENCHES)) {
+    const argv = [...process.execArgv, process.argv[1], name, ...flags];
+    if (spawnSync(process.execPath, argv, { stdio: "inherit" }).status !== 0) process.exitCode = 1;
+  }
+}
+
 async function main() {
   const { values, positionals } = parseArgs({
-    options: { rounds: { type: "string" }, json: { type: "boolean", default: false } },
+    options: {
+      rounds: { type: "string" },
+      json: { type: "boolean", default: false },
+      markdown: { type: "string" },
+    },
     allowPositionals: true,
   });
   const [name] = positionals;
+  if (name === "all" && positionals.length === 1)
+    return runAll(process.argv.slice(2).filter((each) => each !== name));
   const path = Object.hasOwn(BENCHES, name ?? "") ? BENCHES[name] : undefined;
   if (path === undefined || positionals.length !== 1) return usage();
   const bench = await import(path);
@@ -57,8 +74,10 @@ async function main() {
     return;
   }
   if (isInside()) obeyOuter();
-  const report = await bench.run({ rounds, onRound: progress });
-  printReport({ name, about: bench.about, machine: machine(), rounds, ...report }, values.json);
+  const found = await bench.run({ rounds, onRound: progress });
+  const report = { name, about: bench.about, machine: machine(), rounds, ...found };
+  printReport(report, values.json);
+  if (values.markdown !== undefined) writeInto(values.markdown, report);
 }
 
 try {

@@ -138,7 +138,7 @@ async function startBare(lab) {
 }
 
 export async function run({ rounds: times, onRound }) {
-  needTools(["iptables", "arptables"]);
+  const versions = needTools(["iptables", "arptables"]);
   const contestants = [CLUSTER_MATCH, ...SHARDWALLS, BARE].map((each) => ({
     name: each.name,
     run: () => measured(each),
@@ -157,6 +157,7 @@ export async function run({ rounds: times, onRound }) {
     notes: [
       `${PER_SECOND} packets/s; the sender's own time is taken off, what receiving costs is not`,
       "own flows of the mixes were answered once before; targets are of the best configuration",
+      versions,
     ],
   };
 }

@@ -104,7 +104,7 @@ async function measured(load) {
 }
 
 export async function run({ rounds: times, onRound }) {
-  needTools(["haproxy"]);
+  const versions = needTools(["haproxy"]);
   const contestants = LOADS.map(({ name, load }) => ({ name, run: () => measured(load) }));
   const rows = rowsOf(await alternate(contestants, times, onRound), LOADS[0].name);
   const latest = Math.max(...rows.map(({ values }) => values.beats.max));
@@ -123,6 +123,7 @@ export async function run({ rounds: times, onRound }) {
     notes: [
       `heartbeats each ${LAB_TIMING.heartbeatMs} ms, failure after ${LAB_TIMING.failureMs} ms`,
       "pauses are of both nodes since their start",
+      versions,
     ],
   };
 }

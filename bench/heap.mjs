@@ -39,10 +39,10 @@ function contestant(mode, mirror) {
 export async function run({ rounds: times, onRound }) {
   const mirror = new FlowMirror(fullMirror(FLOWS, SEED).mirror, SEED);
   const contestants = [contestant("tuple", null), contestant("source", mirror)];
-  const rows = rowsOf(await alternate(contestants, times, onRound), "tuple");
+  const rows = rowsOf(await alternate(contestants, times, onRound), null);
   const worst = (key) => Math.max(...rows.map(({ values }) => values[key].max));
   return {
-    reference: "tuple",
+    reference: null,
     units: { bytes: "B of heap per packet", collections: "garbage collections" },
     rows,
     targets: [

@@ -9,11 +9,11 @@ export const about = "HTTP hits through one node, each over a new connection, 0-
 export const rounds = 5;
 export const needsNamespaces = true;
 
-const SECONDS = 3;
+const SECONDS = 2;
 const NODES = 1;
 
 export async function run({ rounds: times, onRound }) {
-  needTools(["haproxy", "iptables", "arptables"]);
+  const versions = needTools(["haproxy", "iptables", "arptables"]);
   const contestants = [CLUSTER_MATCH, ...SHARDWALLS].map((each) => ({
     name: each.name,
     run: () => hitsRound(each, NODES, SECONDS),
@@ -25,6 +25,6 @@ export async function run({ rounds: times, onRound }) {
     units: { hits: "1/s", cpu: "us per hit, whole machine", slow: "% of hits, a packet repeated" },
     rows,
     targets: [target("1 node, hits/s to the cluster match's", ours, "at least", 1.2)],
-    notes: ["client, server and node share the machine"],
+    notes: ["client, server and node share the machine", versions],
   };
 }

@@ -25,7 +25,7 @@ const OURS = SHARDWALLS.slice(0, 2);
 const label = (name, nodes) => `${name}, ${nodes} node${nodes > 1 ? "s" : ""}`;
 
 export async function run({ rounds: times, onRound }) {
-  needTools(["haproxy", "iptables", "arptables"]);
+  const versions = needTools(["haproxy", "iptables", "arptables"]);
   const rows = [];
   const targets = [];
   for (const { nodes, limit } of SIZES) {
@@ -45,6 +45,9 @@ export async function run({ rounds: times, onRound }) {
     units: { hits: "1/s", cpu: "us per hit, whole machine", slow: "% of hits, a packet repeated" },
     rows,
     targets,
-    notes: ["client, server and nodes share the machine; targets are of the best configuration"],
+    notes: [
+      "client, server and nodes share the machine; targets are of the best configuration",
+      versions,
+    ],
   };
 }

@@ -103,7 +103,7 @@ function targetsOf({ ratios }, load) {
 }
 
 export async function run({ rounds: times, onRound }) {
-  needTools(["haproxy", "iptables", "arptables", "conntrackd"]);
+  const versions = needTools(["haproxy", "iptables", "arptables", "conntrackd"]);
   const rows = [];
   const targets = [];
   for (const load of LOADS) {
@@ -132,6 +132,7 @@ export async function run({ rounds: times, onRound }) {
     notes: [
       `cpu is conntrackd's, or that of ${REPLICATION.join(" and ")}; heartbeats are in the bytes`,
       "what ends within the window of 250 ms is not replicated by ours",
+      versions,
     ],
   };
 }

@@ -161,7 +161,7 @@ function kernelBytes() {
 }
 
 export async function run({ rounds: times, onRound }) {
-  needTools(["iptables", "conntrackd", "keepalived"]);
+  const versions = needTools(["iptables", "conntrackd", "keepalived"]);
   checkRoom();
   const contestants = Object.entries(SIZES).flatMap(([name, size]) => [
     { name: `${SHARDWALLS[0].name}, ${name} flows`, run: () => ours(size) },
@@ -182,6 +182,7 @@ export async function run({ rounds: times, onRound }) {
     notes: [
       `failureMs ${LAB_TIMING.failureMs}; VRRP advertisements each second, its default`,
       `a flow takes ${kernelBytes()} bytes of kernel memory on each node that knows it`,
+      versions,
     ],
   };
 }

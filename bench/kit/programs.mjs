@@ -1,5 +1,5 @@
 /** Small C programs of the benchmarks, compiled when they are needed, and npm's peer. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,24 +8,35 @@ import { fileURLToPath } from "node:url";
 const HOME = fileURLToPath(new URL("../../.setup/bench/", import.meta.url));
 const SOURCES = fileURLToPath(new URL("../c/", import.meta.url));
 
-/** Programs that only benchmarks need, with the Debian package that has them. */
-const PACKAGES = {
-  arptables: "arptables",
-  conntrackd: "conntrackd",
-  haproxy: "haproxy",
-  iptables: "iptables",
-  keepalived: "keepalived",
+/**
+ * Programs that only benchmarks need, each in the Debian package of its name, and the flag that
+ * makes them tell their version.
+ */
+const VERSION_FLAGS = {
+  arptables: "-V",
+  conntrackd: "-v",
+  haproxy: "-v",
+  iptables: "-V",
+  keepalived: "-v",
 };
 
 const DIRECTORIES = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`.split(":");
 
-/** @throws Error that names the packages of those that are missing */
+/**
+ * @returns the versions of the programs, in a line
+ * @throws Error that names the packages of those that are missing
+ */
 export function needTools(names) {
   const isThere = (name) => DIRECTORIES.some((directory) => existsSync(join(directory, name)));
   const missing = names.filter((name) => !isThere(name));
-  if (missing.length === 0) return;
-  const packages = missing.map((name) => PACKAGES[name]).join(" ");
-  throw new Error(`needs ${missing.join(", ")}: apt-get install ${packages}`);
+  if (missing.length > 0) throw new Error(`needs: apt-get install ${missing.join(" ")}`);
+  const env = { ...process.env, PATH: DIRECTORIES.join(":") };
+  const versions = names.map((name) => {
+    const { stdout, stderr } = spawnSync(name, [VERSION_FLAGS[name]], { encoding: "utf8", env });
+    const [found] = `${stdout}${stderr}`.match(/\d+\.[\w.]+( \(\w+\))?/) ?? ["of unknown version"];
+    return `${name} ${found}`;
+  });
+  return versions.join(", ");
 }
 
 /** Path of the compiled bench/c/NAME.c. */
