@@ -1,5 +1,6 @@
 /** The node's own packet workers and nothing else: FIRST_QUEUE QUEUES. Ends with standard input. */
 
+import { parseConfig } from "../../dist/config/config.js";
 import { bootMs } from "../../dist/platform/clock.js";
 import { createLog } from "../../dist/platform/log.js";
 import { allocateShared, SharedState } from "../../dist/state/layout.js";
@@ -14,20 +15,15 @@ const shared = allocateShared(BUCKETS, queues);
 const state = new SharedState(shared);
 state.owned.fill(-1);
 writeLease(state.words, state.leaseAt, bootMs() + LEASE_MS);
-const config = {
-  cluster: { buckets: BUCKETS, hash: { mode: "tuple" } },
-  dataplane: {
-    firstQueue,
-    queues,
-    queueLength: 4096,
-    copyRange: 128,
-    socketBuffer: 8 << 20,
-    gso: true,
-    pickup: false,
-    markMask: 0xffff0000,
-  },
-  nat: [],
-};
+const config = parseConfig(
+  `node: 1
+cluster: { name: bench, insecure: true, buckets: ${BUCKETS}, hash: { mode: tuple } }
+links: [{ interface: lo, group: 225.0.0.50 }]
+interfaces: [{ name: lo, mac: "01:00:5e:00:01:01", addresses: [192.168.0.5/24] }]
+dataplane: { firstQueue: ${firstQueue}, queues: ${queues}, socketBuffer: ${8 << 20}, copyRange: 128 }
+`,
+  "bench.yaml",
+);
 const workers = await PacketWorkers.start({
   config,
   seed: 7,
