@@ -29,10 +29,14 @@ struct Queue {
   double malformed = 0;       // messages without a packet id, which cannot be answered
   mmsghdr headers[kBatchMax] = {};
   iovec parts[kBatchMax] = {};
-  uint8_t* slots = nullptr;  // where `parts` point to, and the size of a slot there
-  size_t slot_size = 0;
   uint8_t verdicts[kBatchMax * kVerdictSize] = {};
 
+  Queue() {
+    for (size_t i = 0; i < kBatchMax; i++) {
+      headers[i].msg_hdr.msg_iov = &parts[i];
+      headers[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
   ~Queue() { Close(); }
   void Close() {
     if (fd >= 0) close(fd);
@@ -145,20 +149,6 @@ int Wait(Queue* queue, int wake, int timeout_ms, bool* readable) {
   return ready < 0 && errno != EINTR ? errno : 0;
 }
 
-// Lays all parts over the slots, also those behind the end, which no call asks for. Most calls come
-// with the same memory, and a batch may be one packet.
-void LaySlots(Queue* queue, uint8_t* slots, size_t slot_size) {
-  if (queue->slots == slots && queue->slot_size == slot_size) return;
-  for (size_t i = 0; i < kBatchMax; i++) {
-    queue->parts[i] = {slots + i * slot_size, slot_size};
-    queue->headers[i].msg_hdr = {};
-    queue->headers[i].msg_hdr.msg_iov = &queue->parts[i];
-    queue->headers[i].msg_hdr.msg_iovlen = 1;
-  }
-  queue->slots = slots;
-  queue->slot_size = slot_size;
-}
-
 // receive(bytes, descriptors, slotSize, wakeFd, timeoutMs): the number of packets, 0 on wake-up or
 // time-out.
 napi_value Receive(napi_env env, napi_callback_info info) {
@@ -183,7 +173,7 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   size_t batch = bytes.length / slot;
   if (batch > descriptors.length / kStride) batch = descriptors.length / kStride;
   if (batch > kBatchMax) batch = kBatchMax;
-  LaySlots(queue, bytes.data, slot);
+  for (size_t i = 0; i < batch; i++) queue->parts[i] = {bytes.data + i * slot, slot};
   int received = recvmmsg(queue->fd, queue->headers, static_cast<unsigned>(batch), MSG_DONTWAIT,
                           nullptr);
   if (received < 0) {

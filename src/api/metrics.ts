@@ -24,6 +24,8 @@ export async function metricsText(status: StatusReport): Promise<string> {
   return registry.metrics();
 }
 
+const WORKER_TROUBLES = ["overruns", "verdictErrors", "unreadable", "evicted"] as const;
+
 function addNode(registry: Registry, status: StatusReport): void {
   const states = STATES.map((state): Sample => [state === status.state ? 1 : 0, { state }]);
   gauge(registry, "shardwall_node_state", "1 for the state the node is in.", states);
@@ -53,6 +55,11 @@ function addPackets(registry: Registry, status: StatusReport): void {
   counter(registry, "shardwall_worker_restarts_total", "Restarts by queue.", restarts);
   const stalled = workers.map(({ queue, stalledMs }): Sample => [stalledMs / 1000, { queue }]);
   gauge(registry, "shardwall_worker_stalled_seconds", "Time without a sign of life.", stalled);
+  const troubles = workers.flatMap((worker) => {
+    const { queue } = worker;
+    return WORKER_TROUBLES.map((cause): Sample => [worker[cause], { queue, cause }]);
+  });
+  counter(registry, "shardwall_worker_troubles_total", "What went wrong, by queue.", troubles);
 }
 
 function addPeers(registry: Registry, status: StatusReport): void {

@@ -41,6 +41,16 @@ export interface WorkerReport {
   readonly restarts: number;
   /** Milliseconds without a sign of life, 0 while the worker is healthy. */
   readonly stalledMs: number;
+  /** Calls to the kernel that brought packets. */
+  readonly batches: number;
+  /** Times the socket's buffer overflowed. */
+  readonly overruns: number;
+  /** Verdicts the kernel refused. */
+  readonly verdictErrors: number;
+  /** Messages that held no packet. */
+  readonly unreadable: number;
+  /** Flows in use that had to make room in the mirror, since the worker's last start. */
+  readonly evicted: number;
 }
 
 /** Packets the kernel dropped on its own, by cause. */

@@ -79,8 +79,10 @@ function workerText(report: StatusReport): string {
     worker.seen,
     worker.restarts,
     worker.stalledMs > 0 ? durationText(worker.stalledMs) : "-",
+    worker.overruns + worker.verdictErrors + worker.unreadable,
+    worker.evicted,
   ]);
-  return table(["QUEUE", "SEEN", "RESTARTS", "STALLED"], rows);
+  return table(["QUEUE", "SEEN", "RESTARTS", "STALLED", "ERRORS", "EVICTED"], rows);
 }
 
 function peerText(peers: readonly PeerReport[]): string {

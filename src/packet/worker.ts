@@ -137,6 +137,7 @@ export class Worker {
     counters.set(EXTRA.OVERRUNS, overruns);
     counters.set(EXTRA.VERDICT_ERRORS, verdictErrors);
     counters.set(EXTRA.UNREADABLE, unreadable);
+    counters.set(EXTRA.EVICTED, this.parts.mirror?.evicted ?? 0);
     counters.end();
   }
 }

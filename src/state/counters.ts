@@ -21,8 +21,10 @@ export const EXTRA = {
   HELD: REASON_COUNT + 5,
   HOLD_OVERFLOW: REASON_COUNT + 6,
   HOLD_LATE: REASON_COUNT + 7,
+  /** flows still in use that had to make room in the mirror */
+  EVICTED: REASON_COUNT + 8,
 } as const;
-const COUNT = REASON_COUNT + 8;
+const COUNT = REASON_COUNT + 9;
 const VALUES_AT = 8;
 
 /** Bytes that the counters of one worker take. */

@@ -177,6 +177,11 @@ export class Reporter {
         seen: counters[EXTRA.SEEN] as number,
         restarts: workers.restarts(index),
         stalledMs: silence > WORKER_SILENCE_MS ? silence : 0,
+        batches: counters[EXTRA.BATCHES] as number,
+        overruns: counters[EXTRA.OVERRUNS] as number,
+        verdictErrors: counters[EXTRA.VERDICT_ERRORS] as number,
+        unreadable: counters[EXTRA.UNREADABLE] as number,
+        evicted: counters[EXTRA.EVICTED] as number,
       };
     });
   }

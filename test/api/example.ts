@@ -14,6 +14,8 @@ const PEER: PeerReport = {
   address: "10.9.0.1:3780",
 };
 
+const TROUBLES = { batches: 90, overruns: 0, verdictErrors: 1, unreadable: 0, evicted: 2 };
+
 export const STATUS: StatusReport = {
   node: 2,
   cluster: "edge",
@@ -46,7 +48,7 @@ export const STATUS: StatusReport = {
     },
     earlyDrop: "on",
   },
-  workers: [{ queue: 100, seen: 1000, restarts: 1, stalledMs: 0 }],
+  workers: [{ queue: 100, seen: 1000, restarts: 1, stalledMs: 0, ...TROUBLES }],
   peers: [PEER, { ...PEER, node: 3, state: "dead", range: [[171, 255]], links: [] }],
   transport: { accepted: 900, badAuth: 2 },
   sync: null,

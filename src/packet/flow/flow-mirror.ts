@@ -13,6 +13,11 @@ export class FlowMirror {
     private readonly seed: number,
   ) {}
 
+  /** Flows still in use that had to make room. */
+  get evicted(): number {
+    return this.mirror.evicted;
+  }
+
   /** Begins a batch; its packets are seen at `nowMs`. */
   begin(nowMs: number): void {
     this.nowMs = nowMs;
