@@ -79,7 +79,7 @@ export class Audit {
   }
 
   /** The kernel's table, all of it. */
-  onDump(records: readonly Replicated[], now: number): void {
+  onDump(records: Iterable<Replicated>, now: number): void {
     if (this.askedMs === null) return;
     const askedMs = this.askedMs;
     const present = new Set<string>();
@@ -133,7 +133,7 @@ export class Audit {
 
   private onMissing(entry: Entry, now: number): void {
     this.counters.missed += 1;
-    if (this.ledger.owns(entry.record.bucket)) this.author.onGone(entry.record, now);
+    if (this.ledger.owns(entry.bucket)) this.author.onGone(entry.record, now);
     else this.shelf.kernel("create", entry.record);
   }
 
@@ -142,7 +142,7 @@ export class Audit {
     const isLost = entry && !Number.isNaN(entry.lostMs);
     if (isLost && now - entry.lostMs < patienceMs(entry.record)) return;
     this.lost.delete(key);
-    if (!isLost || this.ledger.owns(entry.record.bucket)) return;
+    if (!isLost || this.ledger.owns(entry.bucket)) return;
     entry.lostMs = Number.NaN;
     this.counters.recreated += 1;
     this.shelf.kernel("create", entry.record);

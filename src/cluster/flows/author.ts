@@ -11,11 +11,11 @@
  * up. It is told at once, under the old term, so that the new owner gets it unless it knows better.
  */
 import type { Ledger } from "./ledger.js";
-import type { Op } from "./ops.js";
+import type { Op, PackedPut } from "./ops.js";
 import type { Packer } from "./packer.js";
 import { completed } from "./partial.js";
 import { isOver, isUrgent, type Replicated } from "./record.js";
-import { keyOf, masterKeyOf, saysTheSame } from "./record-wire.js";
+import { identityOf, keyOf, masterKeyOf, pack, saysTheSame } from "./record-wire.js";
 import type { FlowSettings } from "./settings.js";
 import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
@@ -27,7 +27,7 @@ export class Author {
   readonly young: Young;
   private readonly dying = new Set<string>();
   private readonly late = new Map<string, Replicated>();
-  private relays: Op[] = [];
+  private relays: (Op | PackedPut)[] = [];
   private sequence = 0;
 
   constructor(
@@ -50,12 +50,20 @@ export class Author {
     if (isOver(told) || !this.settings.isWanted(told)) return this.onEnd(told, true, now);
     const key = keyOf(told);
     const entry = this.shelf.table.get(key);
-    const known = this.young.get(key)?.record ?? (this.dying.has(key) ? undefined : entry?.record);
-    const record = completed(told, known);
-    if (entry) Object.assign(entry, { seenMs: now, lostMs: Number.NaN, isOver: false });
-    if (!this.ledger.owns(record.bucket)) {
-      if (!entry && this.ledger.lingers(record.bucket, now)) this.late.set(key, record);
-    } else if (entry && !this.dying.has(key) && saysTheSame(entry.record, record)) {
+    const young = this.young.get(key)?.record;
+    if (entry) {
+      entry.seenMs = now;
+      entry.lostMs = Number.NaN;
+      entry.isOver = false;
+    }
+    if (!this.ledger.owns(told.bucket)) {
+      if (entry || !this.ledger.lingers(told.bucket, now)) return;
+      this.late.set(key, completed(told, young));
+      return;
+    }
+    const isKnown = entry !== undefined && !this.dying.has(key);
+    const record = completed(told, young ?? (isKnown ? entry.record : undefined));
+    if (isKnown && saysTheSame(entry.packed, pack(record))) {
       this.young.delete(key);
     } else {
       this.young.set(key, record, now);
@@ -93,14 +101,15 @@ export class Author {
     for (const bucket of buckets) {
       for (const key of this.shelf.table.keysOf(bucket)) {
         const entry = this.shelf.table.get(key) as Entry;
-        this.arm(entry.record);
+        this.arm(entry);
         if (entry.isOver || !Number.isNaN(entry.lostMs)) this.dying.add(key);
       }
     }
   }
 
   /** A helper in this kernel has not seen what the flow carried while its bucket was foreign. */
-  private arm(record: Replicated): void {
+  private arm(entry: Entry): void {
+    const { record } = entry;
     if (record.kind === "flow" && record.helper !== "") this.shelf.kernel("arm", record);
   }
 
@@ -117,14 +126,14 @@ export class Author {
    * Repeats to all what a dead node said last: some may have missed it, and it cannot repeat it.
    */
   relay(dead: number, sinceMs: number): void {
-    for (const { record, version, atMs } of this.shelf.table.all()) {
+    for (const { packed, version, atMs } of this.shelf.table.all()) {
       if (version.writer === dead && atMs >= sinceMs) {
-        this.relays.push({ op: "put", version, record });
+        this.relays.push({ op: "packed", version, packed });
       }
     }
-    for (const { identity, version, atMs } of this.shelf.tombstones.values()) {
+    for (const [key, { bucket, version, atMs }] of this.shelf.tombstones.all()) {
       if (version.writer === dead && atMs >= sinceMs) {
-        this.relays.push({ op: "remove", version, identity });
+        this.relays.push({ op: "remove", version, identity: identityOf(key, bucket) });
       }
     }
   }
@@ -156,10 +165,10 @@ export class Author {
   }
 
   /** An own record had to make room: the peers' tables are as full, and must not differ. */
-  onEvicted({ record, key }: Entry, now: number): void {
-    const version = this.nextVersion(record.bucket);
-    this.shelf.tombstones.set(key, { identity: record, version, atMs: now });
-    this.packer.add({ op: "remove", version, identity: record });
+  onEvicted({ key, bucket }: Entry, now: number): void {
+    const version = this.nextVersion(bucket);
+    this.shelf.tombstones.set(key, { bucket, version, atMs: now });
+    this.packer.add({ op: "remove", version, identity: identityOf(key, bucket) });
   }
 
   /** A new incarnation tells all anew; only what waits for its window is kept. */
@@ -182,7 +191,7 @@ export class Author {
     this.late.delete(key);
     if (!entry) {
       if (wasWaiting) this.counters.coalesced += 1;
-    } else if (this.ledger.owns(entry.record.bucket)) {
+    } else if (this.ledger.owns(entry.bucket)) {
       this.dying.add(key);
     } else if (isRemembered) {
       entry.isOver = true;
@@ -194,10 +203,10 @@ export class Author {
   private end(key: string, now: number): void {
     const entry = this.shelf.table.get(key);
     // Given up in the meantime: whether it is over is for the new owner to say.
-    if (!entry || !this.ledger.owns(entry.record.bucket)) return;
-    const version = this.nextVersion(entry.record.bucket);
+    if (!entry || !this.ledger.owns(entry.bucket)) return;
+    const version = this.nextVersion(entry.bucket);
     this.shelf.bury(entry, version, now);
-    this.packer.add({ op: "remove", version, identity: entry.record });
+    this.packer.add({ op: "remove", version, identity: identityOf(key, entry.bucket) });
     this.counters.removed += 1;
   }
 
@@ -207,7 +216,7 @@ export class Author {
     if (known && !isNewer(version, known.version)) return null; // the new owner was first
     const entry = this.shelf.put(key, record, version, now);
     if (!entry) return null;
-    entry.frame = this.packer.add({ op: "put", version, record });
+    entry.frame = this.packer.add({ op: "packed", version, packed: entry.packed });
     this.counters.told += 1;
     if (!this.ledger.owns(record.bucket)) this.ledger.touch(record.bucket, now);
     return entry;

@@ -40,7 +40,7 @@ function ofEntry(
   now: number,
 ): FlowDescription {
   const ageMs = now - entry.sinceMs;
-  if (!ledger.owns(entry.record.bucket)) return { ageMs, role: "replica", peers: [] };
+  if (!ledger.owns(entry.bucket)) return { ageMs, role: "replica", peers: [] };
   const have = followers.filter((peer) => hasFrame(peer, entry.frame));
   return { ageMs, role: "own", peers: have.map(({ node }) => node) };
 }

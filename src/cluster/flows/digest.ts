@@ -12,17 +12,11 @@ const MIX_A = 0xcc9e2d51;
 const MIX_B = 0x85ebca6b;
 const MIX_C = 0xc2b2ae35;
 
-export type Hash = readonly [number, number];
-
-/** Hash of a record's bytes and version. */
-export function hashOf(bytes: Uint8Array, version: Version): Hash {
-  return [lane(SEEDS[0], bytes, version), lane(SEEDS[1], bytes, version)];
-}
-
-function lane(seed: number, bytes: Uint8Array, { term, writer, sequence }: Version): number {
+/** A 32-bit hash of a packed record and its version. */
+function lane(seed: number, packed: string, { term, writer, sequence }: Version): number {
   let hash = step(step(seed, term), writer);
   hash = step(step(hash, sequence % 2 ** 32), Math.floor(sequence / 2 ** 32));
-  for (const byte of bytes) hash = step(hash, byte);
+  for (let at = 0; at < packed.length; at++) hash = step(hash, packed.charCodeAt(at));
   hash = Math.imul(hash ^ (hash >>> 16), MIX_B);
   hash = Math.imul(hash ^ (hash >>> 13), MIX_C);
   return (hash ^ (hash >>> 16)) >>> 0;
@@ -43,16 +37,17 @@ export class Digests {
     this.sums = [new Uint32Array(buckets), new Uint32Array(buckets)];
   }
 
-  add(bucket: number, hash: Hash): void {
+  add(bucket: number, packed: string, version: Version): void {
     this.flows[bucket] += 1;
-    this.sums[0][bucket] += hash[0];
-    this.sums[1][bucket] += hash[1];
+    this.sums[0][bucket] += lane(SEEDS[0], packed, version);
+    this.sums[1][bucket] += lane(SEEDS[1], packed, version);
   }
 
-  remove(bucket: number, hash: Hash): void {
+  /** Takes out what was put in; computed again, since a kept hash costs more than that. */
+  remove(bucket: number, packed: string, version: Version): void {
     this.flows[bucket] -= 1;
-    this.sums[0][bucket] -= hash[0];
-    this.sums[1][bucket] -= hash[1];
+    this.sums[0][bucket] -= lane(SEEDS[0], packed, version);
+    this.sums[1][bucket] -= lane(SEEDS[1], packed, version);
   }
 
   of(bucket: number): Digest {

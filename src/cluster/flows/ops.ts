@@ -56,11 +56,22 @@ export type Op =
   | { readonly op: "done"; readonly start: number }
   | { readonly op: "claim"; readonly bucket: number; readonly term: number; readonly node: number };
 
+/** A PUT of a record that is packed already; it reads as any other. */
+export interface PackedPut {
+  readonly op: "packed";
+  readonly version: Version;
+  readonly packed: string;
+}
+
 const out = new ByteWriter();
 
-export function encodeOp(op: Op): Uint8Array {
-  out.u8(CODE[op.op]);
+export function encodeOp(op: Op | PackedPut): Uint8Array {
+  out.u8(op.op === "packed" ? CODE.put : CODE[op.op]);
   switch (op.op) {
+    case "packed":
+      writeVersion(op.version);
+      out.octets(op.packed);
+      break;
     case "put":
       writeVersion(op.version);
       writeRecord(out, op.record);

@@ -1,6 +1,6 @@
 /** Fills frames with ops up to the limit of a datagram, and publishes each that is full. */
 import { DATA_HEADER_BYTES } from "../frame/data.js";
-import { encodeOp, type Op } from "./ops.js";
+import { encodeOp, type Op, type PackedPut } from "./ops.js";
 
 export class Packer {
   /** Frames published since the caller last set it to 0. */
@@ -21,7 +21,7 @@ export class Packer {
   }
 
   /** Adds an op; returns the number of the frame that it will be in. */
-  add(op: Op): number {
+  add(op: Op | PackedPut): number {
     const bytes = encodeOp(op);
     if (this.bytes + bytes.length > this.bytesMax) this.flush();
     this.parts.push(bytes);

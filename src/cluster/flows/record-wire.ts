@@ -24,13 +24,14 @@
  * A plain IPv4 flow takes 21 bytes, one with translated ports 33.
  */
 import { HELPER_CHARS_MAX } from "../limits.js";
-import { type ByteReader, ByteWriter } from "./cursor.js";
+import { ByteReader, ByteWriter } from "./cursor.js";
 import {
   type Ends,
   type Expectation,
   FLOW_STATES,
   type Flow,
   inverse,
+  isInverse,
   type Master,
   type Replicated,
 } from "./record.js";
@@ -50,12 +51,18 @@ export interface Identity {
   readonly zone: number;
 }
 
+const NONE: readonly number[] = [];
 const scratch = new ByteWriter();
 
 /** The identity without the bucket, as a string of octets. */
 export function keyOf(identity: Identity): string {
-  writeIdentity(scratch, { ...identity, bucket: 0 });
-  return String.fromCharCode(...scratch.take());
+  writeIdentity(scratch, identity, 0);
+  return scratch.takeText();
+}
+
+/** The identity that a key was made of. */
+export function identityOf(key: string, bucket: number): Identity {
+  return { ...readIdentity(new ByteReader(Buffer.from(key, "latin1"))), bucket };
 }
 
 /** Key of the flow that a record was expected by, or that expects it; null for all others. */
@@ -70,21 +77,45 @@ export function recordBytes(record: Replicated): Uint8Array {
   return scratch.take();
 }
 
-/** Whether two records differ in nothing but their time-outs, which shrink by themselves. */
-export function saysTheSame(a: Replicated, b: Replicated): boolean {
-  const left = recordBytes({ ...a, timeoutClass: 0 });
-  const right = recordBytes({ ...b, timeoutClass: 0 });
-  return left.length === right.length && left.every((byte, at) => byte === right[at]);
+/**
+ * The same as a string of octets: how a record is kept. As an object, its addresses alone would
+ * take several times the memory.
+ */
+export function pack(record: Replicated): string {
+  writeRecord(scratch, record);
+  return scratch.takeText();
 }
 
-export function writeIdentity(out: ByteWriter, identity: Identity): void {
+export function unpack(packed: string): Replicated {
+  return readRecord(new ByteReader(Buffer.from(packed, "latin1")));
+}
+
+/** Whether two records differ in nothing but their time-outs, which shrink by themselves. */
+export function saysTheSame(a: string, b: string): boolean {
+  const timeout = timeoutAt(a);
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) {
+    if (a.charCodeAt(at) !== b.charCodeAt(at) && at !== timeout) return false;
+  }
+  return true;
+}
+
+/** Where a packed record has its time-out. */
+function timeoutAt(packed: string): number {
+  const flags = packed.charCodeAt(0);
+  const addressBytes = (flags & FLAG.IPV6) !== 0 ? IPV6_BYTES : 4;
+  const identityBytes = 8 + 2 * addressBytes + ((flags & FLAG.ZONE) !== 0 ? 2 : 0);
+  return identityBytes + ((flags & FLAG.EXPECTATION) !== 0 ? 1 : 2);
+}
+
+export function writeIdentity(out: ByteWriter, identity: Identity, bucket = identity.bucket): void {
   const ipv6 = identity.original.src.length === IPV6_BYTES ? FLAG.IPV6 : 0;
   const zone = identity.zone !== 0 ? FLAG.ZONE : 0;
   const kind = identity.kind === "expectation" ? FLAG.EXPECTATION : 0;
   out
     .u8(ipv6 | zone | kind)
     .u8(identity.protocol)
-    .u16(identity.bucket);
+    .u16(bucket);
   writeEnds(out, identity.original);
   if (zone !== 0) out.u16(identity.zone);
 }
@@ -113,7 +144,7 @@ export function readRecord(from: ByteReader): Replicated {
 }
 
 function writeFlow(out: ByteWriter, flow: Flow): void {
-  const hasReply = !isSameEnds(flow.reply, inverse(flow.original));
+  const hasReply = !isInverse(flow.reply, flow.original);
   let parts = hasReply ? PART.REPLY : 0;
   if (flow.mark !== 0) parts |= PART.MARK;
   if (flow.helper !== "") parts |= PART.HELPER;
@@ -125,7 +156,8 @@ function writeFlow(out: ByteWriter, flow: Flow): void {
   if (flow.mark !== 0) out.u32(flow.mark);
   if (flow.helper !== "") out.text(flow.helper);
   if (flow.master) writeMaster(out, flow.master);
-  for (const word of [...(flow.shifts ?? []), ...(flow.vtags ?? [])]) out.u32(word);
+  for (const word of flow.shifts ?? NONE) out.u32(word);
+  for (const word of flow.vtags ?? NONE) out.u32(word);
 }
 
 function readFlow(from: ByteReader, identity: Identity): Flow {
@@ -134,22 +166,28 @@ function readFlow(from: ByteReader, identity: Identity): Flow {
   from.require(parts < PART.VTAGS * 2 && state < FLOW_STATES.length);
   const timeoutClass = from.u8();
   const status = from.u16();
-  const { original } = identity;
+  const { original, protocol, bucket, zone } = identity;
   const bytes = original.src.length;
   return {
-    ...identity,
     kind: "flow",
-    state: FLOW_STATES[state] ?? "none",
+    protocol,
+    bucket,
+    zone,
     timeoutClass,
     status,
+    original,
     reply: (parts & PART.REPLY) !== 0 ? readEnds(from, bytes) : inverse(original),
+    state: FLOW_STATES[state] ?? "none",
     mark: (parts & PART.MARK) !== 0 ? from.u32() : 0,
     helper: (parts & PART.HELPER) !== 0 ? from.text(HELPER_CHARS_MAX) : "",
     master: (parts & PART.MASTER) !== 0 ? readMaster(from, bytes) : null,
-    shifts:
-      (parts & PART.SHIFTS) !== 0 ? Array.from({ length: SHIFT_WORDS }, () => from.u32()) : null,
+    shifts: (parts & PART.SHIFTS) !== 0 ? readWords(from, SHIFT_WORDS) : null,
     vtags: (parts & PART.VTAGS) !== 0 ? [from.u32(), from.u32()] : null,
   };
+}
+
+function readWords(from: ByteReader, count: number): number[] {
+  return Array.from({ length: count }, () => from.u32());
 }
 
 function writeExpectation(out: ByteWriter, expectation: Expectation): void {
@@ -194,13 +232,4 @@ function writeMaster(out: ByteWriter, master: Master): void {
 
 function readMaster(from: ByteReader, bytes: number): Master {
   return { protocol: from.u8(), ...readEnds(from, bytes) };
-}
-
-export function isSameEnds(a: Ends, b: Ends): boolean {
-  if (a.srcPort !== b.srcPort || a.dstPort !== b.dstPort) return false;
-  return isSameBytes(a.src, b.src) && isSameBytes(a.dst, b.dst);
-}
-
-function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

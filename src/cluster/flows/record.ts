@@ -86,6 +86,22 @@ export function inverse({ src, dst, srcPort, dstPort }: Ends): Ends {
   return { src: dst, dst: src, srcPort: dstPort, dstPort: srcPort };
 }
 
+/** Whether `b` is the direction back of `a`, with nothing translated. */
+export function isInverse(a: Ends, b: Ends): boolean {
+  if (a.srcPort !== b.dstPort || a.dstPort !== b.srcPort) return false;
+  return isSameAddress(a.src, b.dst) && isSameAddress(a.dst, b.src);
+}
+
+export function isSameEnds(a: Ends, b: Ends): boolean {
+  if (a.srcPort !== b.srcPort || a.dstPort !== b.dstPort) return false;
+  return isSameAddress(a.src, b.src) && isSameAddress(a.dst, b.dst);
+}
+
+function isSameAddress(a: Uint8Array, b: Uint8Array): boolean {
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return a.length === b.length;
+}
+
 /** Order in which records make room when a table is full; `kept` never does. */
 export type Rank = "unreplied" | "replied" | "kept";
 

@@ -18,8 +18,8 @@ import { isSameDigest } from "./digest.js";
 import type { Ledger } from "./ledger.js";
 import type { Op } from "./ops.js";
 import type { PeerFlows } from "./peer.js";
-import type { Replicated } from "./record.js";
-import { isSameEnds, keyOf, saysTheSame } from "./record-wire.js";
+import { isSameEnds, type Replicated } from "./record.js";
+import { keyOf, saysTheSame } from "./record-wire.js";
 import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
 import type { Tombstone } from "./tombstones.js";
@@ -82,7 +82,8 @@ export class Replica {
     const known = entry ?? this.shelf.tombstones.find(key);
     if (!this.mayChange(peer, record.bucket, version, known, isRight, now)) return;
     if (version.writer === peer.node) this.ledger.hear(record.bucket, version.term, peer.node, now);
-    if (!this.shelf.put(key, record, version, now)) return;
+    const put = this.shelf.put(key, record, version, now);
+    if (!put) return;
     this.counters.applied += 1;
     this.noteWriter(peer, record.bucket, now);
     const young = this.author.young.get(key);
@@ -90,13 +91,16 @@ export class Replica {
     if (young?.record.bucket === record.bucket) return;
     // It let in as new what the owner of the master expected: from now on it is foreign here too.
     if (young) this.author.young.delete(key);
-    const before = young?.record ?? entry?.record;
-    if (!before) this.shelf.kernel("create", record);
-    else if (!isTranslatedAlike(before, record)) {
-      // The kernel does not change the translation of a flow that exists.
-      this.shelf.kernel("delete", before);
-      this.shelf.kernel("create", record);
-    } else if (young || !saysTheSame(before, record)) this.shelf.kernel("update", record);
+    if (young) this.change(young.record, record);
+    else if (!entry) this.shelf.kernel("create", record);
+    else if (!saysTheSame(entry.packed, put.packed)) this.change(entry.record, record);
+  }
+
+  /** The kernel does not change the translation of a flow that exists. */
+  private change(before: Replicated, record: Replicated): void {
+    if (isTranslatedAlike(before, record)) return this.shelf.kernel("update", record);
+    this.shelf.kernel("delete", before);
+    this.shelf.kernel("create", record);
   }
 
   private onRemove(peer: Follower, { version, identity }: Of<"remove">, now: number): void {
@@ -106,7 +110,7 @@ export class Replica {
     if (!this.mayChange(peer, identity.bucket, version, known, false, now)) return;
     this.noteWriter(peer, identity.bucket, now);
     if (entry) this.drop(entry, version, now);
-    else this.shelf.tombstones.set(key, { identity, version, atMs: now });
+    else this.shelf.tombstones.set(key, { bucket: identity.bucket, version, atMs: now });
   }
 
   private onSection(peer: Follower, flows: PeerFlows, op: Of<"section">, now: number): void {

@@ -10,15 +10,14 @@
 import type { Broadcast } from "../broadcast/broadcast.js";
 import { type Bitmap, bucketsOf } from "../ranges/bitmap.js";
 import type { Ledger } from "./ledger.js";
-import type { Op } from "./ops.js";
+import type { Op, PackedPut } from "./ops.js";
 import type { Packer } from "./packer.js";
-import { isUrgent } from "./record.js";
 import type { FlowTable } from "./table.js";
 
 export class Sections {
   readonly counters = { tables: 0, sections: 0 };
   private readonly wanted = new Set<number>();
-  private current: Generator<Op, void> | null = null;
+  private current: Generator<Op | PackedPut, void> | null = null;
 
   constructor(
     private readonly broadcast: Broadcast,
@@ -54,7 +53,7 @@ export class Sections {
     }
   }
 
-  private next(): Generator<Op, void> | null {
+  private next(): Generator<Op | PackedPut, void> | null {
     if (this.broadcast.starts.isWanted) return this.wholeTable();
     for (const bucket of this.wanted) {
       this.wanted.delete(bucket);
@@ -63,7 +62,7 @@ export class Sections {
     return null;
   }
 
-  private *wholeTable(): Generator<Op, void> {
+  private *wholeTable(): Generator<Op | PackedPut, void> {
     this.counters.tables += 1;
     this.packer.flush(); // what is in it comes before the start
     const start = this.broadcast.begin();
@@ -75,7 +74,7 @@ export class Sections {
     yield { op: "done", start };
   }
 
-  private *section(bucket: number): Generator<Op, void> {
+  private *section(bucket: number): Generator<Op | PackedPut, void> {
     this.counters.sections += 1;
     const term = this.ledger.term(bucket);
     const isOurs = () => this.ledger.owns(bucket) && this.ledger.term(bucket) === term;
@@ -83,7 +82,7 @@ export class Sections {
     for (const key of this.keysOf(bucket)) {
       const entry = this.table.get(key);
       if (!isOurs()) break;
-      if (entry) yield { op: "put", version: entry.version, record: entry.record };
+      if (entry) yield { op: "packed", version: entry.version, packed: entry.packed };
     }
     yield { op: "end", bucket, isWhole: isOurs() };
     if (isOurs()) yield { op: "digest", bucket, term, digest: this.table.digest(bucket) };
@@ -92,11 +91,10 @@ export class Sections {
   /** Keys of a bucket, masters first: no kernel takes what they expect before them. */
   private keysOf(bucket: number): string[] {
     const keys = this.table.keysOf(bucket);
-    const isFollower = (key: string) => {
-      const entry = this.table.get(key);
-      return entry !== undefined && isUrgent(entry.record);
-    };
-    return [...keys.filter((key) => !isFollower(key)), ...keys.filter(isFollower)];
+    const isFollower = (key: string) => this.table.get(key)?.isUrgent === true;
+    const followers = keys.filter(isFollower);
+    if (followers.length === 0) return keys;
+    return [...keys.filter((key) => !isFollower(key)), ...followers];
   }
 
   private count(buckets: Bitmap): number {

@@ -30,7 +30,7 @@ export class Shelf {
   /** Takes a record away, or only notes that it is gone; `version` is that of the removal. */
   bury(entry: Entry, version: Version, now: number): void {
     this.table.remove(entry);
-    this.tombstones.set(entry.key, { identity: entry.record, version, atMs: now });
+    this.tombstones.set(entry.key, { bucket: entry.bucket, version, atMs: now });
   }
 
   /** Asks for a change of the local kernel's table, if the filters let this node touch the flow. */

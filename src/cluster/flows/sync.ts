@@ -183,7 +183,7 @@ export class FlowSync {
   }
 
   /** The kernel's whole table, as asked for by `dump`. */
-  onDump(records: readonly Replicated[], now: number): FlowOutput[] {
+  onDump(records: Iterable<Replicated>, now: number): FlowOutput[] {
     this.audit.onDump(records, now);
     return this.flush();
   }
@@ -230,7 +230,7 @@ export class FlowSync {
   }
 
   private onEvicted(entry: Entry, now: number): void {
-    if (this.ledger.owns(entry.record.bucket)) this.author.onEvicted(entry, now);
+    if (this.ledger.owns(entry.bucket)) this.author.onEvicted(entry, now);
     else this.shelf.kernel("delete", entry.record);
   }
 

@@ -4,41 +4,68 @@
  * Bounded: at the bound a record without a reply makes room, then one that was replied to but is
  * not assured, the oldest first. An assured flow never does: then the new record is refused.
  */
-import { Digests, type Hash, hashOf } from "./digest.js";
+import { Digests } from "./digest.js";
 import type { Digest } from "./ops.js";
-import { type Rank, type Replicated, rankOf } from "./record.js";
-import { recordBytes } from "./record-wire.js";
+import { isUrgent, type Rank, type Replicated, rankOf } from "./record.js";
+import { pack, unpack } from "./record-wire.js";
 import type { Version } from "./version.js";
 
-export interface Entry {
-  readonly key: string;
-  readonly record: Replicated;
-  readonly version: Version;
-  readonly hash: Hash;
-  /** When it became known here: at all, and in this version. */
-  sinceMs: number;
-  readonly atMs: number;
+/**
+ * A flow of the table. There are hundreds of thousands, so the record is kept packed, and what is
+ * asked of it often is beside it.
+ */
+export class Entry {
+  readonly packed: string;
+  readonly bucket: number;
+  readonly rank: Rank;
+  readonly isUrgent: boolean;
   /** The own frame that told of this version, in the count of all frames; -1: a peer did. */
-  frame: number;
-  /** When the kernel last spoke of it. */
-  seenMs: number;
+  frame = -1;
   /** Since when the kernel does not have it although it should; NaN: it has. */
   lostMs: number;
   /** Whether the local kernel says that the connection has ended. */
   isOver: boolean;
+  /** When it became known here at all, and when the kernel last spoke of it. */
+  sinceMs: number;
+  seenMs: number;
+
+  /**
+   * @param atMs when it became known here in this version
+   * @param before what it takes the place of
+   */
+  constructor(
+    readonly key: string,
+    record: Replicated,
+    readonly version: Version,
+    readonly atMs: number,
+    before: Entry | undefined,
+  ) {
+    this.packed = pack(record);
+    this.bucket = record.bucket;
+    this.rank = rankOf(record);
+    this.isUrgent = isUrgent(record);
+    this.lostMs = before?.lostMs ?? Number.NaN;
+    this.isOver = before?.isOver ?? false;
+    this.sinceMs = before?.sinceMs ?? atMs;
+    this.seenMs = before?.seenMs ?? atMs;
+  }
+
+  /** The record, made anew each time. */
+  get record(): Replicated {
+    return unpack(this.packed);
+  }
 }
 
 export class FlowTable {
   readonly counters = { evicted: 0, refused: 0 };
   private readonly entries = new Map<string, Entry>();
-  private readonly buckets: (Set<string> | undefined)[];
+  private readonly buckets: (Set<Entry> | undefined)[];
   private readonly digests: Digests;
-  /** What can make room, oldest first. */
-  private readonly ranks = {
-    unreplied: new Set<string>(),
-    replied: new Set<string>(),
-    kept: new Set<string>(),
-  } satisfies Record<Rank, Set<string>>;
+  /** What can make room, oldest first; `kept` never does. */
+  private readonly ranks: { readonly [rank in Rank]?: Set<Entry> } = {
+    unreplied: new Set(),
+    replied: new Set(),
+  };
 
   constructor(
     buckets: number,
@@ -66,7 +93,7 @@ export class FlowTable {
 
   /** Keys of a bucket, as they are now. */
   keysOf(bucket: number): string[] {
-    return [...(this.buckets[bucket] ?? [])];
+    return Array.from(this.buckets[bucket] ?? [], ({ key }) => key);
   }
 
   digest(bucket: number): Digest {
@@ -88,14 +115,7 @@ export class FlowTable {
     const before = this.entries.get(key);
     if (before) this.take(before);
     else if (!this.makeRoom(onEvict)) return null;
-    const hash = hashOf(recordBytes(record), version);
-    const entry: Entry = {
-      ...{ key, record, version, hash, atMs: now, frame: -1 },
-      sinceMs: before?.sinceMs ?? now,
-      seenMs: before?.seenMs ?? now,
-      lostMs: before?.lostMs ?? Number.NaN,
-      isOver: before?.isOver ?? false,
-    };
+    const entry = new Entry(key, record, version, now, before);
     this.entries.set(key, entry);
     this.file(entry);
     return entry;
@@ -109,8 +129,7 @@ export class FlowTable {
   private makeRoom(onEvict: (entry: Entry) => void): boolean {
     if (!this.isFull) return true;
     const { unreplied, replied } = this.ranks;
-    const key = unreplied.values().next().value ?? replied.values().next().value;
-    const victim = key === undefined ? undefined : this.entries.get(key);
+    const victim = unreplied?.values().next().value ?? replied?.values().next().value;
     if (!victim) {
       this.counters.refused += 1;
       return false;
@@ -121,17 +140,19 @@ export class FlowTable {
     return true;
   }
 
-  private file({ key, record, hash }: Entry): void {
-    this.digests.add(record.bucket, hash);
-    this.ranks[rankOf(record)].add(key);
-    const keys = this.buckets[record.bucket];
-    if (keys) keys.add(key);
-    else this.buckets[record.bucket] = new Set([key]);
+  private file(entry: Entry): void {
+    const { bucket, packed, version, rank } = entry;
+    this.digests.add(bucket, packed, version);
+    this.ranks[rank]?.add(entry);
+    const entries = this.buckets[bucket];
+    if (entries) entries.add(entry);
+    else this.buckets[bucket] = new Set([entry]);
   }
 
-  private take({ key, record, hash }: Entry): void {
-    this.digests.remove(record.bucket, hash);
-    this.ranks[rankOf(record)].delete(key);
-    this.buckets[record.bucket]?.delete(key);
+  private take(entry: Entry): void {
+    const { bucket, packed, version, rank } = entry;
+    this.digests.remove(bucket, packed, version);
+    this.ranks[rank]?.delete(entry);
+    this.buckets[bucket]?.delete(entry);
   }
 }

@@ -3,11 +3,10 @@
  * longer than any statement can be on its way; at the bound the oldest is forgotten and counted.
  */
 import { TOMBSTONE_MS, TOMBSTONES_MAX } from "../limits.js";
-import type { Identity } from "./record-wire.js";
 import type { Version } from "./version.js";
 
 export interface Tombstone {
-  readonly identity: Identity;
+  readonly bucket: number;
   readonly version: Version;
   readonly atMs: number;
 }
@@ -47,7 +46,7 @@ export class Tombstones {
     }
   }
 
-  values(): Iterable<Tombstone> {
-    return this.stones.values();
+  all(): Iterable<[string, Tombstone]> {
+    return this.stones;
   }
 }

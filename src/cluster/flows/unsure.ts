@@ -12,12 +12,14 @@
 import type { Author } from "./author.js";
 import type { Ledger } from "./ledger.js";
 import type { Replicated } from "./record.js";
+import { pack, unpack } from "./record-wire.js";
 import type { Shelf } from "./shelf.js";
 
 export class Unsure {
   /** Flows that found no room; their kernel's time-out ends them. */
   dropped = 0;
-  private readonly buckets = new Map<number, Map<string, Replicated>>();
+  /** Packed records by key, by bucket. */
+  private readonly buckets = new Map<number, Map<string, string>>();
   private size = 0;
 
   constructor(
@@ -31,10 +33,10 @@ export class Unsure {
       this.dropped += 1;
       return;
     }
-    const flows = this.buckets.get(record.bucket) ?? new Map<string, Replicated>();
+    const flows = this.buckets.get(record.bucket) ?? new Map<string, string>();
     this.buckets.set(record.bucket, flows);
     if (!flows.has(key)) this.size += 1;
-    flows.set(key, record);
+    flows.set(key, pack(record));
   }
 
   /** The kernel says that a flow is no more. */
@@ -48,10 +50,10 @@ export class Unsure {
     for (const [bucket, flows] of this.buckets) {
       const isOwned = this.ledger.owns(bucket);
       if (!isOwned && !this.ledger.isGood(bucket)) continue;
-      for (const [key, record] of flows) {
-        if (isOwned) this.author.onAlive(record, now);
+      for (const [key, packed] of flows) {
+        if (isOwned) this.author.onAlive(unpack(packed), now);
         else if (this.shelf.table.get(key) === undefined) {
-          this.shelf.kernel("delete", record);
+          this.shelf.kernel("delete", unpack(packed));
           swept += 1;
         }
       }

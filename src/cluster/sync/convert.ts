@@ -9,9 +9,22 @@ import {
   type FlowRecord,
   PRESENT,
   type SequenceShift,
+  type Tuple,
 } from "../../kernel/conntrack/record.js";
+import {
+  isDestinationTranslated,
+  isIcmp,
+  isSourceTranslated,
+} from "../../kernel/conntrack/tuple.js";
 import type { MarkField } from "../../state/mark-field.js";
-import { type Flow, type FlowState, timeoutClass, timeoutSeconds } from "../flows/record.js";
+import {
+  type Ends,
+  type Flow,
+  type FlowState,
+  inverse,
+  timeoutClass,
+  timeoutSeconds,
+} from "../flows/record.js";
 import { endsOf, masterOf, writeEnds } from "./ends.js";
 
 /** State of a TCP flow by the kernel's number (see TCP_STATES). */
@@ -59,7 +72,8 @@ function stateOf(record: FlowRecord): FlowState {
   return states === undefined ? "none" : (states[record.state] ?? "opening");
 }
 
-function shiftsOf({ shiftOriginal, shiftReply }: FlowRecord): number[] | null {
+function shiftsOf({ present, shiftOriginal, shiftReply }: FlowRecord): number[] | null {
+  if ((present & PRESENT.SEQUENCE) === 0) return null;
   const all = [shiftOriginal, shiftReply].flatMap((shift) => [
     shift.correctionPos,
     shift.offsetBefore,
@@ -70,6 +84,16 @@ function shiftsOf({ shiftOriginal, shiftReply }: FlowRecord): number[] | null {
 
 function vtagsOf({ vtagOriginal, vtagReply }: FlowRecord): [number, number] | null {
   return vtagOriginal === 0 && vtagReply === 0 ? null : [vtagOriginal, vtagReply];
+}
+
+/** Of most flows the reply is the inverse, and needs no addresses of its own. */
+function bothEnds(original: Tuple, reply: Tuple): { original: Ends; reply: Ends } {
+  const ends = endsOf(original);
+  const isPlain =
+    !isIcmp(original) &&
+    !isSourceTranslated(original, reply) &&
+    !isDestinationTranslated(original, reply);
+  return { original: ends, reply: isPlain ? inverse(ends) : endsOf(reply) };
 }
 
 /** The flow in a kernel record, or null if its mark names no bucket: it is not the cluster's. */
@@ -84,8 +108,7 @@ export function flowOf(record: FlowRecord, field: MarkField): Flow | null {
     zone: record.zone,
     timeoutClass: timeoutClass(record.timeoutS),
     helper: record.helper,
-    original: endsOf(original),
-    reply: endsOf(reply),
+    ...bothEnds(original, reply),
     state: stateOf(record),
     status: record.status & (IPS.SEEN_REPLY | IPS.ASSURED),
     mark: (record.mark & ~field.mask) >>> 0,

@@ -19,6 +19,7 @@ import { answerCode } from "../../kernel/request.js";
 import type { MarkField } from "../../state/mark-field.js";
 import type { KernelOp } from "../flows/output.js";
 import type { Expectation, Flow, Replicated } from "../flows/record.js";
+import { pack, unpack } from "../flows/record-wire.js";
 import type { KernelEvent } from "../flows/sync.js";
 import { flowOf, writeRecordOf } from "./convert.js";
 import { writeExpectation } from "./convert-expectation.js";
@@ -47,7 +48,8 @@ export class KernelFlows {
   private readonly dumps = new ConntrackTable();
   private readonly expectations: KernelExpectations;
   private dump: Iterator<undefined> | null = null;
-  private dumped: Replicated[] = [];
+  /** Packed: a large table is read whole before it is judged. */
+  private dumped: string[] = [];
   private wishes: Wish[] = [];
   /** Replicas that there was no place for; told like ends. */
   private missing: KernelEvent[] = [];
@@ -107,12 +109,14 @@ export class KernelFlows {
   }
 
   /** Goes on with the dump; its records once it is complete, else null. */
-  readDump(): Replicated[] | null {
+  readDump(): Iterable<Replicated> | null {
     if (this.dump === null) return null;
     for (let step = 0; step < STEPS_MAX; step++) {
       if (this.dump.next().done !== true) continue;
       this.dump = null;
-      return this.dumped;
+      const { dumped } = this;
+      this.dumped = [];
+      return unpacked(dumped);
     }
     return null;
   }
@@ -144,7 +148,7 @@ export class KernelFlows {
 
   private *dumpSteps(): Generator<undefined, void> {
     const keep = (record: Replicated | null) => {
-      if (record) this.dumped.push(record);
+      if (record) this.dumped.push(pack(record));
     };
     yield* this.dumps.dumpSteps((record) => keep(flowOf(record, this.field)));
     this.expectations.startDump();
@@ -232,6 +236,10 @@ export class KernelFlows {
     const name = answerCode(errno);
     this.refusals[name] = (this.refusals[name] ?? 0) + 1;
   }
+}
+
+function* unpacked(records: readonly string[]): Generator<Replicated> {
+  for (const record of records) yield unpack(record);
 }
 
 /** The master has ended, which the flow that it expected need not care about. */

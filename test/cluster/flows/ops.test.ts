@@ -6,10 +6,18 @@ import {
   type Expectation,
   type Flow,
   inverse,
+  type Replicated,
   timeoutClass,
   timeoutSeconds,
 } from "../../../src/cluster/flows/record.js";
-import { keyOf, recordBytes, saysTheSame } from "../../../src/cluster/flows/record-wire.js";
+import {
+  identityOf as identityOfKey,
+  keyOf,
+  pack,
+  recordBytes,
+  saysTheSame,
+  unpack,
+} from "../../../src/cluster/flows/record-wire.js";
 import { BODY_BYTES } from "../../../src/cluster/limits.js";
 import { flow } from "./flows.js";
 
@@ -85,7 +93,7 @@ const CASES: [string, Op, number[] | null][] = [
   ["CLAIM", { op: "claim", bucket: 8, term: 7, node: 2 }, [8, 0, 8, 0, 0, 0, 7, 2]],
 ];
 
-function identityOf({ kind, protocol, bucket, original, zone }: Flow) {
+function identityOf({ kind, protocol, bucket, original, zone }: Replicated) {
   return { kind, protocol, bucket, original, zone };
 }
 
@@ -158,10 +166,28 @@ describe("records", () => {
     expect(keyOf(flow(6, 9))).not.toBe(keyOf(PLAIN));
   });
 
+  test("what is packed is the record, and a key is the identity", () => {
+    for (const record of [PLAIN, FULL, EXPECTED]) {
+      expect(unpack(pack(record))).toEqual(record);
+      expect(identityOfKey(keyOf(record), record.bucket)).toEqual(identityOf(record));
+      const ops = [
+        { op: "packed", packed: pack(record) },
+        { op: "put", record },
+      ] as const;
+      const [packed, plain] = ops.map((op) => encodeOp({ ...op, version: VERSION }));
+      expect(packed).toEqual(plain);
+    }
+  });
+
   test("time-outs do not make a difference, everything else does", () => {
-    expect(saysTheSame(PLAIN, { ...PLAIN, timeoutClass: 3 })).toBe(true);
-    expect(saysTheSame(PLAIN, { ...PLAIN, mark: 3 })).toBe(false);
-    expect(saysTheSame(PLAIN, { ...PLAIN, status: 0 })).toBe(false);
+    for (const record of [PLAIN, FULL, EXPECTED]) {
+      const isSame = (own: object) => saysTheSame(pack(record), pack({ ...record, ...own }));
+      expect(isSame({ timeoutClass: 3 })).toBe(true);
+      expect(isSame({ protocol: 99 })).toBe(false);
+      expect(isSame({ bucket: 8 })).toBe(false);
+    }
+    expect(saysTheSame(pack(PLAIN), pack({ ...PLAIN, mark: 3 }))).toBe(false);
+    expect(saysTheSame(pack(PLAIN), pack({ ...PLAIN, status: 0 }))).toBe(false);
   });
 
   test("a class of time-outs is never too short, and at most 20 % too long", () => {

@@ -5,8 +5,9 @@ import type { Ledger } from "../../../src/cluster/flows/ledger.js";
 import type { Replicated } from "../../../src/cluster/flows/record.js";
 import type { Shelf } from "../../../src/cluster/flows/shelf.js";
 import { Unsure } from "../../../src/cluster/flows/unsure.js";
+import { flow as numbered } from "./flows.js";
 
-const flow = (bucket: number) => ({ bucket }) as Replicated;
+const flow = (bucket: number) => numbered(1, bucket);
 
 describe("an unsure flow", () => {
   let told: Replicated[];
