@@ -98,6 +98,12 @@ export class Broadcast {
     return up.sort((a, b) => a.node - b.node);
   }
 
+  /** Whether a peer says that what it tells may be out of date. */
+  isDegraded(node: number): boolean {
+    const follower = this.followers.get(node);
+    return follower?.isUp === true && follower.degraded !== 0;
+  }
+
   find(peer: Member): Follower | undefined {
     const follower = this.followers.get(peer.node);
     return follower?.incarnation === peer.incarnation ? follower : undefined;

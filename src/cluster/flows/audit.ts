@@ -8,6 +8,10 @@
  *
  * So of what was read, flows that have ended since are left out, and flows that were heard of since
  * are not taken for gone.
+ *
+ * A replica that the kernel has dropped is not put back before its owner could have said that the
+ * flow is over: who empties the tables of all nodes at once (`conntrack -F`) would find it again,
+ * and an heir would take it for alive.
  */
 import { DEGRADED } from "../frame/ack.js";
 import { DUMP_PATIENCE_MS, RECREATE_EXPECTATION_MS, RECREATE_MS } from "../limits.js";
@@ -49,6 +53,8 @@ export class Audit {
     private readonly shelf: Shelf,
     private readonly ledger: Ledger,
     private readonly author: Author,
+    /** Whether what a node tells of its flows may be out of date. */
+    private readonly isDegraded: (node: number) => boolean,
   ) {
     this.unsure = new Unsure(shelf, ledger, author);
     this.upkeep = settings.isBlind ? new Upkeep(shelf, ledger) : null;
@@ -70,7 +76,7 @@ export class Audit {
     const key = keyOf(record);
     if (this.askedMs !== null) this.goneSince.add(key);
     this.unsure.forget(key, record.bucket);
-    if (!this.ledger.owns(record.bucket) && this.shelf.table.get(key)) this.lost.add(key);
+    if (this.shelf.table.get(key)) this.lost.add(key);
   }
 
   /** Buckets were given up. */
@@ -133,23 +139,28 @@ export class Audit {
 
   private onMissing(entry: Entry, now: number): void {
     this.counters.missed += 1;
-    if (this.ledger.owns(entry.bucket)) this.author.onGone(entry.record, now);
-    else this.shelf.kernel("create", entry.record);
+    if (Number.isNaN(entry.lostMs)) this.author.onGone(entry.record, now);
+    this.lost.add(entry.key);
   }
 
   private recreate(key: string, now: number): void {
     const entry = this.shelf.table.get(key);
     const isLost = entry && !Number.isNaN(entry.lostMs);
-    if (isLost && now - entry.lostMs < patienceMs(entry.record)) return;
+    if (isLost && this.mayStillEnd(entry, now)) return;
     this.lost.delete(key);
     if (!isLost || this.ledger.owns(entry.bucket)) return;
     entry.lostMs = Number.NaN;
     this.counters.recreated += 1;
     this.shelf.kernel("create", entry.record);
   }
+
+  /** Whether the owner may be about to say that what the kernel has dropped is over for all. */
+  private mayStillEnd({ bucket, record, lostMs }: Entry, now: number): boolean {
+    return now - lostMs < patienceMs(record) || this.isDegraded(this.ledger.holder(bucket));
+  }
 }
 
-/** How long the owner may take to say that what the kernel has dropped is over for all. */
+/** How long an owner that is well may take to say so. */
 function patienceMs(record: Replicated): number {
   return record.kind === "expectation" ? RECREATE_EXPECTATION_MS : RECREATE_MS;
 }

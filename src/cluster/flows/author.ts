@@ -191,13 +191,12 @@ export class Author {
     this.late.delete(key);
     if (!entry) {
       if (wasWaiting) this.counters.coalesced += 1;
-    } else if (this.ledger.owns(entry.bucket)) {
-      this.dying.add(key);
-    } else if (isRemembered) {
-      entry.isOver = true;
-    } else {
-      entry.lostMs = now;
+      return;
     }
+    // Noted also where the end is told: the bucket may be given up, and taken again, before it is.
+    if (isRemembered) entry.isOver = true;
+    else entry.lostMs = now;
+    if (this.ledger.owns(entry.bucket)) this.dying.add(key);
   }
 
   private end(key: string, now: number): void {

@@ -100,6 +100,10 @@ export function saysTheSame(a: string, b: string): boolean {
   return true;
 }
 
+export function timeoutClassOf(packed: string): number {
+  return packed.charCodeAt(timeoutAt(packed));
+}
+
 /** Where a packed record has its time-out. */
 function timeoutAt(packed: string): number {
   const flags = packed.charCodeAt(0);

@@ -82,10 +82,8 @@ export class FlowSync {
     this.sections = new Sections(this.broadcast, shelf.table, ledger, packer);
     this.rounds = new DigestRounds(node, shelf.table, ledger, packer);
     const { broadcast, sections, rounds } = this;
-    this.sender = new Sender({
-      ...{ broadcast, packer, author, rounds, sections, peers, replica, out },
-    });
-    this.audit = new Audit(settings, shelf, ledger, author);
+    this.sender = new Sender({ broadcast, packer, author, rounds, sections, peers, replica, out });
+    this.audit = new Audit(settings, shelf, ledger, author, (node) => broadcast.isDegraded(node));
     this.readiness = new Readiness(ledger, peers);
     this.acks = new Acks(broadcast, peers, this.audit, out);
     this.resync = new Resync(broadcast, peers, this.audit, tell);

@@ -7,7 +7,7 @@
 import { Digests } from "./digest.js";
 import type { Digest } from "./ops.js";
 import { isUrgent, type Rank, type Replicated, rankOf } from "./record.js";
-import { pack, unpack } from "./record-wire.js";
+import { pack, timeoutClassOf, unpack } from "./record-wire.js";
 import type { Version } from "./version.js";
 
 /**
@@ -53,6 +53,11 @@ export class Entry {
   /** The record, made anew each time. */
   get record(): Replicated {
     return unpack(this.packed);
+  }
+
+  /** That of the record, which is not made for it. */
+  get timeoutClass(): number {
+    return timeoutClassOf(this.packed);
   }
 }
 

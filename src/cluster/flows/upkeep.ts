@@ -85,13 +85,13 @@ export class Upkeep {
   private refresh(entry: Entry, now: number): boolean {
     // Over or lost here: its owner's REMOVE, or the audit, sees to it.
     const isLeft = entry.isOver || !Number.isNaN(entry.lostMs);
-    if (isLeft || this.ledger.owns(entry.record.bucket)) return false;
+    if (isLeft || this.ledger.owns(entry.bucket)) return false;
     entry.seenMs = now;
     this.shelf.kernel("update", entry.record);
     return true;
   }
 }
 
-function isDue({ record, seenMs }: Entry, now: number): boolean {
-  return now - seenMs >= timeoutSeconds(record.timeoutClass) * 1000 * DUE_AFTER;
+function isDue({ timeoutClass, seenMs }: Entry, now: number): boolean {
+  return now - seenMs >= timeoutSeconds(timeoutClass) * 1000 * DUE_AFTER;
 }

@@ -6,6 +6,7 @@
 import { IPS, PROTOCOL } from "../../kernel/conntrack/constants.js";
 import {
   clearFlow,
+  clearTuple,
   type FlowRecord,
   PRESENT,
   type SequenceShift,
@@ -151,4 +152,18 @@ function writeShift(shift: SequenceShift, from: readonly number[], at: number): 
   shift.correctionPos = from[at] as number;
   shift.offsetBefore = from[at + 1] as number;
   shift.offsetAfter = from[at + 2] as number;
+}
+
+/** The master has ended, which the flow that it expected need not care about. */
+export function withoutMaster(record: FlowRecord): FlowRecord {
+  clearTuple(record.master);
+  record.status &= ~IPS.EXPECTED;
+  return record;
+}
+
+/** This kernel does not have the helper: the flow itself can go on. */
+export function withoutHelper(record: FlowRecord): FlowRecord {
+  record.helper = "";
+  record.present &= ~PRESENT.HELPER;
+  return record;
 }

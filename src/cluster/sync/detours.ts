@@ -53,7 +53,7 @@ export class Detours {
   }
 
   /** The kernel's whole table. */
-  onDump(records: readonly Replicated[]): void {
+  onDump(records: Iterable<Replicated>): void {
     this.flows = new Set(this.fresh);
     this.isKnown = true;
     for (const record of records) this.note(record);

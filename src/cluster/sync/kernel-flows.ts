@@ -7,7 +7,6 @@ import { EVENT_BUFFER_BYTES_MAX } from "../../config/limits.js";
 import { IPS } from "../../kernel/conntrack/constants.js";
 import { ConntrackEvents } from "../../kernel/conntrack/events.js";
 import {
-  clearTuple,
   type ExpectationRecord,
   type FlowRecord,
   newExpectation,
@@ -21,7 +20,7 @@ import type { KernelOp } from "../flows/output.js";
 import type { Expectation, Flow, Replicated } from "../flows/record.js";
 import { pack, unpack } from "../flows/record-wire.js";
 import type { KernelEvent } from "../flows/sync.js";
-import { flowOf, writeRecordOf } from "./convert.js";
+import { flowOf, withoutHelper, withoutMaster, writeRecordOf } from "./convert.js";
 import { writeExpectation } from "./convert-expectation.js";
 import { KernelExpectations } from "./kernel-expectations.js";
 
@@ -238,20 +237,11 @@ export class KernelFlows {
   }
 }
 
-function* unpacked(records: readonly string[]): Generator<Replicated> {
-  for (const record of records) yield unpack(record);
-}
-
-/** The master has ended, which the flow that it expected need not care about. */
-function withoutMaster(record: FlowRecord): FlowRecord {
-  clearTuple(record.master);
-  record.status &= ~IPS.EXPECTED;
-  return record;
-}
-
-/** This kernel does not have the helper: the flow itself can go on. */
-function withoutHelper(record: FlowRecord): FlowRecord {
-  record.helper = "";
-  record.present &= ~PRESENT.HELPER;
-  return record;
+/** The records one after the other, as often as they are asked for. */
+function unpacked(records: readonly string[]): Iterable<Replicated> {
+  return {
+    *[Symbol.iterator]() {
+      for (const record of records) yield unpack(record);
+    },
+  };
 }

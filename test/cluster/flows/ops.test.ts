@@ -16,6 +16,7 @@ import {
   pack,
   recordBytes,
   saysTheSame,
+  timeoutClassOf,
   unpack,
 } from "../../../src/cluster/flows/record-wire.js";
 import { BODY_BYTES } from "../../../src/cluster/limits.js";
@@ -169,6 +170,7 @@ describe("records", () => {
   test("what is packed is the record, and a key is the identity", () => {
     for (const record of [PLAIN, FULL, EXPECTED]) {
       expect(unpack(pack(record))).toEqual(record);
+      expect(timeoutClassOf(pack(record))).toBe(record.timeoutClass);
       expect(identityOfKey(keyOf(record), record.bucket)).toEqual(identityOf(record));
       const ops = [
         { op: "packed", packed: pack(record) },
