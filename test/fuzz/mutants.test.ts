@@ -47,7 +47,10 @@ const MUTANTS: readonly [string, string, string, Break][] = [
     "accepts without authentication",
     "datagram",
     "cluster/transport/seal.js",
-    () => ({ unseal: (_key: Uint8Array, bytes: Uint8Array) => bytes.slice(28, -16) }),
+    ({ AES_GCM }) => {
+      const unseal = (_key: Uint8Array, bytes: Uint8Array) => bytes.slice(28, -16);
+      return { AES_GCM: { ...AES_GCM, unseal } };
+    },
   ],
   [
     "has no anti-replay window",
