@@ -49,7 +49,7 @@ const MUTANTS: readonly [string, string, string, Break][] = [
     "cluster/transport/seal.js",
     ({ AES_GCM }) => {
       const unseal = (_key: Uint8Array, bytes: Uint8Array) => bytes.slice(28, -16);
-      return { AES_GCM: { ...AES_GCM, unseal } };
+      return { AES_GCM: { ...(AES_GCM as object), unseal } };
     },
   ],
   [
