@@ -25,15 +25,15 @@ export class Standing {
   hasNews = false;
   /** Whether `drained` is still owed to whoever asked for the drain. */
   owesDrained = false;
-  private readonly buckets: number;
+  /** Since when a drain finds nobody who may take over; null: there is somebody. */
+  private aloneSinceMs: number | null = null;
 
   constructor(
-    settings: ClusterSettings,
+    private readonly settings: ClusterSettings,
     inputs: ClusterInputs,
     private readonly out: Outbox,
     now: number,
   ) {
-    this.buckets = settings.buckets;
     this.self = new Self(settings, inputs);
     this.peers = new PeerTable(settings.links, () => emptyBitmap(settings.buckets));
     this.holding = new Holding(settings, inputs, out, now);
@@ -70,10 +70,10 @@ export class Standing {
   /** Takes a peer's claim; false when it names buckets that there are not. */
   obey(peer: Peer, beat: Heartbeat): boolean {
     const last = beat.runs.at(-1)?.[1] ?? 0;
-    if (last >= this.buckets) return false;
+    if (last >= this.settings.buckets) return false;
     peer.epoch = beat.epoch;
     peer.viewHash = beat.viewHash;
-    peer.claim = bitmapOf(beat.runs, this.buckets);
+    peer.claim = bitmapOf(beat.runs, this.settings.buckets);
     this.view.hear(beat.epoch);
     this.changeView();
     this.holding.yieldTo({ ...peer, buckets: peer.claim }, this.view);
@@ -99,7 +99,7 @@ export class Standing {
     this.checkIsolation();
     const state = this.self.next(this.surroundings(), now);
     if (state !== this.self.state) this.enter(state);
-    if (this.self.isDrainWanted && state === "draining") this.finishDrain();
+    if (this.self.isDrainWanted && state === "draining") this.finishDrain(now);
     this.watch(now);
     if (this.self.isActive) this.holding.takeUncovered(this.view, now);
   }
@@ -139,10 +139,18 @@ export class Standing {
     this.enter("joining");
   }
 
-  /** Says `drained` once. With nobody left to take over, the rest is simply given up. */
-  private finishDrain(): void {
+  /**
+   * Says `drained` once. With nobody left to take over, the rest is simply given up; a peer that has
+   * not taken its leave gets failureMs to be heard again, since a few lost beats look like a death.
+   */
+  private finishDrain(now: number): void {
     const mayInherit = (peer: Peer) => peer.isCompatible && peer.state !== "draining";
-    if (!this.peers.all().some(mayInherit)) this.holding.dropAll("drain");
+    if (this.peers.all().some(mayInherit)) this.aloneSinceMs = null;
+    else this.aloneSinceMs ??= now;
+    if (this.aloneSinceMs !== null) {
+      const isOver = now - this.aloneSinceMs >= this.settings.failureMs;
+      if (isOver || this.self.known.size === 0) this.holding.dropAll("drain");
+    }
     if (!this.holding.keeper.isIdle || !this.owesDrained) return;
     this.owesDrained = false;
     this.out.push({ kind: "drained" });
