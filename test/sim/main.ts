@@ -1,5 +1,6 @@
 /** `npm run simulate`: the seeded simulator of whole clusters. */
 import { type Answer, type Task, work } from "./crew.js";
+import { main as searchAll } from "./exhaustive.js";
 import { MUTANTS } from "./mutants.js";
 import { BadInput, HELP, type Options, readOptions } from "./options.js";
 import { planOf } from "./plan.js";
@@ -8,8 +9,6 @@ import type { Outcome } from "./run.js";
 import { Tally } from "./tally.js";
 
 const EXIT = { ok: 0, failed: 1, badInput: 2, crash: 10, unsafe: 11, stuck: 12 } as const;
-/** Seeds until a mutant counts as survivor. */
-const MUTANT_SEEDS = 400;
 
 function* tasks(options: Options, kind: Task["kind"], mutant: string): Generator<Task> {
   for (let seed = options.first; seed <= options.last; seed++) {
@@ -50,13 +49,12 @@ async function shrinkFirst(options: Options, { seed }: Outcome): Promise<void> {
   });
 }
 
-/** Each mutant must be caught by some checker within so many seeds. */
+/** Each mutant must be caught by some checker within the seeds that were asked for. */
 async function runMutants(options: Options): Promise<number> {
   let survivors = 0;
   for (const { name, what } of MUTANTS) {
-    const range = { ...options, last: options.first + MUTANT_SEEDS - 1 };
     let [seeds, caught] = [0, null as Outcome | null];
-    await work(options.jobs, tasks(range, "run", name), (answer) => {
+    await work(options.jobs, tasks(options, "run", name), (answer) => {
       if (answer.kind !== "run") return true;
       seeds += 1;
       if (answer.outcome.verdict !== "ok") caught = answer.outcome;
@@ -76,7 +74,9 @@ async function runMutants(options: Options): Promise<number> {
 }
 
 async function main(): Promise<number> {
-  const options = readOptions(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  if (args.includes("--exhaustive")) return searchAll(args);
+  const options = readOptions(args);
   const isKnown = options.mutant === "" || MUTANTS.some(({ name }) => name === options.mutant);
   if (!isKnown) throw new BadInput(`--mutant ${options.mutant}: not in --list`);
   switch (options.task) {

@@ -16,6 +16,7 @@ Runs whole clusters on virtual time against faults drawn from each seed, and che
   --mutant NAME    with a deliberate bug; see --mutants
   --mutants        each deliberate bug in turn, until a seed catches it
   --list           names of the deliberate bugs
+  --exhaustive     all orders of events in small clusters instead; see --exhaustive --help
 
 Exit codes: 0 all well; 1 a mutant survived, or another failure; 2 bad input;
             10 a node crashed; 11 an invariant was violated; 12 no progress in quiet

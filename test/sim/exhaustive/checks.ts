@@ -38,7 +38,7 @@ export class Violation extends Error {
 export function checkStep(before: World, after: World): void {
   const open = after.covered & ~coverOf(after);
   const { crash } = after;
-  const mayBeOpen = crash && after.beat <= lastGapBeat(crash) ? crash.orphans : 0;
+  const mayBeOpen = crash && after.beat <= lastGapBeat(after, crash) ? crash.orphans : 0;
   if ((open & ~mayBeOpen) !== 0 && !isAbandoned(after)) {
     throw new Violation(`nobody accepts ${bucketsText(open & ~mayBeOpen)}`);
   }

@@ -24,8 +24,6 @@ import { type Opened, Transport } from "../../../src/cluster/transport/transport
 import { fork } from "./fork.js";
 
 export const HEARTBEAT_MS = 50;
-/** The default ratio: neither a lost nor a late datagram, nor both, makes a node look dead. */
-export const FAILURE_BEATS = 4;
 
 /** A set of buckets; the explored worlds have at most 31. */
 export type Mask = number;
@@ -86,7 +84,12 @@ export interface Machine {
   hasLeft: boolean;
 }
 
-export function newMachine(id: number, buckets: number, now: number): Machine {
+export function newMachine(
+  id: number,
+  buckets: number,
+  failureBeats: number,
+  now: number,
+): Machine {
   const settings = clusterSettings({
     id,
     name: "exhaustive",
@@ -94,7 +97,7 @@ export function newMachine(id: number, buckets: number, now: number): Machine {
     buckets,
     configDigest: 1n,
     heartbeatMs: HEARTBEAT_MS,
-    failureMs: FAILURE_BEATS * HEARTBEAT_MS,
+    failureMs: failureBeats * HEARTBEAT_MS,
     handoverStep: 2,
   });
   const inputs = new Draws(id);

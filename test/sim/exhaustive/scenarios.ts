@@ -14,6 +14,8 @@ export interface Scenario {
 }
 
 const BUCKETS = 6;
+/** The default ratio: neither a lost nor a late datagram, nor both, makes a node look dead. */
+export const FAILURE_BEATS = 4;
 const SETTLE_BEATS_MAX = 40;
 
 interface Plan {
@@ -43,14 +45,20 @@ function planOf(name: ScenarioName, nodes: number): Plan {
   }
 }
 
-export function scenarioOf(name: ScenarioName, nodes: number, budget: Budget): Scenario {
+/** @param failureBeats `failureMs` in heartbeats */
+export function scenarioOf(
+  name: ScenarioName,
+  nodes: number,
+  budget: Budget,
+  failureBeats: number = FAILURE_BEATS,
+): Scenario {
   const { settled, early, orders } = planOf(name, nodes);
   return {
     name,
     buckets: BUCKETS,
     budget,
     start(stage) {
-      let world = emptyWorld(nodes);
+      let world = emptyWorld(nodes, failureBeats);
       if (settled.length > 0) {
         world = fairBeat(stage, {
           ...world,
@@ -81,9 +89,9 @@ export function scenarioOf(name: ScenarioName, nodes: number, budget: Budget): S
   }
 }
 
-function emptyWorld(nodes: number): World {
+function emptyWorld(nodes: number, failureBeats: number): World {
   return {
-    beat: 0,
+    ...{ beat: 0, failureBeats },
     machines: new Array(nodes).fill(null),
     packets: [],
     ticked: 0,

@@ -145,7 +145,9 @@ export class Stage {
     const orders = world.orders.filter((order) => order.kind !== kind || order.node !== node);
     const machines = world.machines.slice();
     if (kind === "start") {
-      machines[node - 1] = this.number(newMachine(node, this.buckets, nowOf(world.beat)));
+      machines[node - 1] = this.number(
+        newMachine(node, this.buckets, world.failureBeats, nowOf(world.beat)),
+      );
     } else {
       const { machine } = stepped(this.find(world, node).machine, nowOf(world.beat), (copy) => {
         copy.node.drain();

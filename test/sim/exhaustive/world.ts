@@ -5,7 +5,7 @@
  * each order of the operator is given. What was sent in a heartbeat arrives in it, or is lost, or
  * is held back past later ones; each of that, and a crash, as often as the budget allows.
  */
-import { FAILURE_BEATS, HEARTBEAT_MS, leased, type Machine, type Mask } from "./machine.js";
+import { HEARTBEAT_MS, leased, type Machine, type Mask } from "./machine.js";
 
 export interface Budget {
   readonly crash: number;
@@ -77,6 +77,8 @@ export interface Numbered {
 
 export interface World {
   readonly beat: number;
+  /** `failureMs` in heartbeats. */
+  readonly failureBeats: number;
   /** By node id minus 1; null where nothing runs. */
   readonly machines: readonly (Numbered | null)[];
   /** Sorted. */
@@ -171,6 +173,6 @@ export function twiceOf(world: World): Mask {
 }
 
 /** The last heartbeat in which orphans of a crash may be uncovered: GUARANTEES. */
-export function lastGapBeat(crash: Crash): number {
-  return crash.heardBeat + FAILURE_BEATS + 2;
+export function lastGapBeat({ failureBeats }: World, crash: Crash): number {
+  return crash.heardBeat + failureBeats + 2;
 }
