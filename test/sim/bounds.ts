@@ -45,7 +45,9 @@ export function replicationMs(plan: Plan): number {
 }
 
 /** What replication needs to find and mend drift: a whole round of digests, and the repair. */
-export const REPAIR_MS = 16 * 500 + 6000;
+export function repairMs(plan: Plan): number {
+  return 16 * (500 + plan.settings.tickMs) + 6000;
+}
 
 /** How long after the last fault everything must be well. */
 export function quietMs(plan: Plan): number {

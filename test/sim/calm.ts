@@ -36,6 +36,11 @@ export class Calm {
     return this.plan.network.loss > 0 || this.plan.network.corruption > 0;
   }
 
+  /** Whether the network was worse than in the plan, so lately that nodes may look dead. */
+  get wasTroubled(): boolean {
+    return this.now - this.troubledMs < 2 * this.plan.settings.failureMs;
+  }
+
   begin(fault: Fault): void {
     this.active.add(fault);
     this.note(fault);

@@ -4,8 +4,9 @@ import { CALM, type Fault } from "./plan.js";
 import { THREADS } from "./process.js";
 import type { World } from "./world.js";
 
-/** Milliseconds that a node is given to hand its range over before it stops. */
+/** Milliseconds that a node is given to hand its range over before it stops, and in heartbeats. */
 const DRAIN_MS = 5000;
+const DRAIN_BEATS = 20;
 /** A message of a kind that this version does not know: as a newer minor version may send. */
 const NEWER = Uint8Array.from([200, 1, 2, 3]);
 const NEWER_MS = 100;
@@ -137,7 +138,8 @@ export class Disturbance {
     const { agenda } = this.world;
     if (process) {
       process.control.node.drain();
-      const deadline = agenda.now + DRAIN_MS;
+      const { heartbeatMs } = this.world.plan.settings;
+      const deadline = agenda.now + Math.max(DRAIN_MS, DRAIN_BEATS * heartbeatMs);
       const look = () => {
         if (!process.isRunning || this.isOver) return;
         if (!process.hasDrained && agenda.now < deadline) return agenda.in(100, look);

@@ -32,19 +32,26 @@ const ENABLED = 0.3;
 const MEAN_MS = [8000, 20_000, 60_000] as const;
 /** At first the cluster may form in peace. */
 const START_MS = 2000;
+/** Faults come more rarely where everything takes longer than under this failure time. */
+const BRISK_MS = 2000;
+/** Some seeds have faults in a part of each period only: what is steady then meets the next ones. */
+const PERIOD_MS = 120_000;
 
 export function drawFaults(random: Random, scene: Scene): Fault[] {
   const faults: Fault[] = [];
+  const { failureMs } = scene.settings;
+  const startMs = Math.max(START_MS, 4 * failureMs);
+  const stormMs = random.chance(0.5) ? PERIOD_MS : PERIOD_MS * random.between(0.2, 0.6);
   for (const kind of KINDS) {
     if (!random.chance(ENABLED)) continue;
-    const mean = random.pick(MEAN_MS);
-    for (let atMs = START_MS + random.around(mean); atMs < scene.faultyMs; ) {
+    const mean = random.pick(MEAN_MS) * Math.max(1, failureMs / BRISK_MS);
+    for (let atMs = startMs + random.around(mean); atMs < scene.faultyMs; ) {
       faults.push(...draw(random, kind, Math.round(atMs), scene));
       atMs += 500 + random.around(mean);
     }
   }
   return faults
-    .filter(({ atMs }) => atMs < scene.faultyMs)
+    .filter(({ atMs }) => atMs < scene.faultyMs && PERIOD_MS - (atMs % PERIOD_MS) <= stormMs)
     .map((fault) => ({ ...fault, forMs: Math.min(fault.forMs, scene.faultyMs - fault.atMs) }))
     .sort((a, b) => a.atMs - b.atMs);
 }
@@ -94,7 +101,9 @@ function draw(random: Random, kind: Kind, atMs: number, scene: Scene): Fault[] {
     case "swizzle":
       return random.some([node, ...others]).map((id): Fault => {
         const cuts = pairs(scene, (from, to) => from === id || to === id);
-        const [start, length] = [random.between(0, 3000), random.between(200, 5000)];
+        const scale = Math.max(1, failureMs / BRISK_MS);
+        const start = random.between(0, 3000 * scale);
+        const length = random.between(200, 5000 * scale);
         return { kind: "partition", atMs: atMs + start, forMs: length, cuts, link: -1 };
       });
     case "rolling":

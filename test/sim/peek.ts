@@ -7,6 +7,7 @@ import type { Standing } from "../../src/cluster/standing.js";
 
 export interface NodeParts {
   readonly standing: Standing;
+  readonly beats: { readonly tick: number };
   halt: string;
   onMessage(from: Member, body: Uint8Array, arrival: Arrival): void;
 }

@@ -2,10 +2,11 @@
  * R2, R3, P3: who accepts which bucket. Every bucket has an owner but for the gap D after a death;
  * planned moves have no gap at all; two owners at once only as long as X once all hear each other.
  */
+import type { Output } from "../../../src/cluster/output.js";
 import { type Bitmap, emptyBitmap } from "../../../src/cluster/ranges/bitmap.js";
 import { gapMs, overlapMs } from "../bounds.js";
 import type { Calm } from "../calm.js";
-import type { Machine } from "../machine.js";
+import type { Machine, Process } from "../machine.js";
 import type { Plan } from "../plan.js";
 import { type Checker, Violation } from "../watch.js";
 
@@ -55,6 +56,12 @@ export class Cover implements Checker {
         this.change(word * 32 + bit, (after[word] >>> bit) & 1);
       }
     }
+  }
+
+  /** A node that was cut off and is drained gives its range up to nobody: that is a stop. */
+  onOutput(_machine: Machine, _process: Process, output: Output): void {
+    if (output.kind !== "event" || output.event.name !== "release") return;
+    if (output.event.cause === "drain" && this.calm.wasTroubled) this.calm.disrupt();
   }
 
   onTurn(): void {

@@ -73,6 +73,8 @@ function isStopped({ process }: Machine): boolean {
 export class NotHalfAlive implements Checker {
   readonly invariant = "G1";
   private readonly stalledMs = new WeakMap<Process, number>();
+  /** Heartbeats of the incarnation at the last turn. */
+  private readonly beats = new WeakMap<Process, number>();
 
   constructor(
     private readonly plan: Plan,
@@ -85,17 +87,20 @@ export class NotHalfAlive implements Checker {
     else if (!this.stalledMs.has(process)) this.stalledMs.set(process, this.calm.now);
   }
 
-  onOutput(machine: Machine, process: Process, output: Output): void {
-    if (output.kind !== "send") return;
+  onTurn(machine: Machine, process: Process): void {
+    const { beats, halt } = partsOf(process.control.node);
+    const before = this.beats.get(process);
+    this.beats.set(process, beats.tick);
     const since = this.stalledMs.get(process);
     if (since === undefined || !process.threads.worker.isFrozen) return;
+    if (before === undefined || beats.tick <= before) return;
     const { tickMs, heartbeatMs, drift } = this.plan.settings;
     const ms = this.calm.now - since;
-    if (partsOf(process.control.node).halt !== "") return; // LEAVE: its range is given up
+    if (halt !== "") return; // LEAVE: its range is given up
     if (ms <= (process.stallMs("worker") + 2 * tickMs) * (1 + 2 * drift) + heartbeatMs) return;
     throw new Violation(
       "G1",
-      `node ${machine.id} sends, its worker has stood for ${Math.round(ms)} ms`,
+      `node ${machine.id} sends heartbeats, its worker has stood for ${Math.round(ms)} ms`,
     );
   }
 }

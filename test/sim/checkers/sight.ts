@@ -36,6 +36,8 @@ export class Sight implements Checker {
     for (const machine of this.machines) {
       const { process } = machine;
       if (!process || machine.isAsleep || process.threads.control.isFrozen) continue;
+      // A node that is halted neither listens nor takes part.
+      if (partsOf(process.control.node).halt !== "") continue;
       this.judgeAlone(machine, process);
       this.judgeDead(machine, process);
     }

@@ -4,7 +4,7 @@
  */
 
 import type { FlowOutput } from "../../../src/cluster/flows/output.js";
-import { REPAIR_MS, replicationMs } from "../bounds.js";
+import { repairMs, replicationMs } from "../bounds.js";
 import { type Calm, stateOf } from "../calm.js";
 import type { Connection, Packet } from "../connection.js";
 import type { Machine, Process } from "../machine.js";
@@ -78,7 +78,7 @@ export class Survival implements Checker {
     for (const connection of this.connections.values()) {
       if (connection.phase !== "open" || connection.isGuarded || connection.isSplit) continue;
       const isOfThisPeace = connection.openedMs > steadySinceMs;
-      const wait = isOfThisPeace ? this.lagMs : this.lagMs + REPAIR_MS;
+      const wait = isOfThisPeace ? this.lagMs : this.lagMs + repairMs(this.plan);
       if (now - Math.max(connection.openedMs, steadySinceMs) < wait) continue;
       this.guard(connection);
     }

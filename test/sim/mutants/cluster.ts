@@ -85,9 +85,9 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     name: "late-beat-taken",
     what: "an older heartbeat is obeyed after a newer one",
     apply: () =>
-      patch(PeerTable, "hearAgain", (original) => (self, peer, beat, arrival) => {
+      patch(PeerTable, "hearAgain", (original) => (self, peer, beat, ...rest) => {
         if (beat.tick < peer.tick) peer.tick = beat.tick - 1;
-        return original(self, peer, beat, arrival);
+        return original(self, peer, beat, ...rest);
       }),
   },
   {

@@ -58,9 +58,9 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
     name: "send-buffer-unbounded",
     what: "frames are never forgotten",
     apply: () =>
-      patch(SendBuffer, "push", (original) => (self, payload, now) => {
+      patch(SendBuffer, "push", (original) => (self, payload, ...rest) => {
         self.bodies.push(payload);
-        return original(self, payload, now);
+        return original(self, payload, ...rest);
       }),
   },
   {
