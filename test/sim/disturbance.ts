@@ -1,5 +1,5 @@
 /** Carries out a schedule of faults. */
-import { Machine } from "./machine.js";
+import { Machine, SOCKET_MAX } from "./machine.js";
 import { CALM, type Fault } from "./plan.js";
 import { THREADS } from "./process.js";
 import type { World } from "./world.js";
@@ -94,7 +94,7 @@ export class Disturbance {
       case "slow":
         return set(machine, "lateMs", fault.lateMs, 0);
       case "narrow":
-        return set(machine, "most", fault.most, machine.most);
+        return set(machine, "most", fault.most, SOCKET_MAX);
       case "deaf":
         return set(kernel, "isDeaf", true, false);
       case "dumps":

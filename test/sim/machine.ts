@@ -26,7 +26,7 @@ export interface Scene {
 }
 
 /** Datagrams that wait in the sockets of a node at most. */
-const SOCKET_MAX = 512;
+export const SOCKET_MAX = 512;
 /** Milliseconds until a supervisor starts a process again that has ended with an error. */
 const RESTART_MS = 1000;
 
