@@ -127,6 +127,7 @@ export class Standing {
 
   private enter(state: State): void {
     this.self.state = state;
+    this.aloneSinceMs = null;
     this.hasNews = true;
     this.out.tell({ name: "state", state, reasons: this.reasons() });
     this.changeView();
@@ -140,8 +141,8 @@ export class Standing {
   }
 
   /**
-   * Says `drained` once. With nobody left to take over, the rest is simply given up; a peer that has
-   * not taken its leave gets failureMs to be heard again, since a few lost beats look like a death.
+   * Says `drained` once. With nobody left to take over, the rest is simply given up. A peer that
+   * has not taken its leave gets failureMs to be heard again: a few lost beats look like a death.
    */
   private finishDrain(now: number): void {
     const mayInherit = (peer: Peer) => peer.isCompatible && peer.state !== "draining";

@@ -85,8 +85,8 @@ export interface Plan {
 }
 
 /**
- * The protocols know only the ratios of these, but for what lasts as long on every cluster: repairs,
- * digests, time-outs of flows. So most seeds take slow ones, of which a minute costs less.
+ * The protocols know only the ratios of these, but for what lasts as long on every cluster, such as
+ * repairs and digests. So most seeds take slow ones, of which a minute costs less.
  */
 const USUAL = { heartbeatMs: 50, failureMs: 200, tickMs: 10 };
 type Timing = Pick<SimSettings, "heartbeatMs" | "failureMs" | "tickMs">;

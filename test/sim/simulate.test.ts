@@ -11,7 +11,7 @@ import { type Outcome, runPlan } from "./run.js";
 import { shrink } from "./shrink.js";
 
 const NODES = 4;
-const MINUTES = 0.2;
+const MINUTES = 1;
 /** CPU time for fresh seeds; how many that is depends on the machine. */
 const BUDGET_MS = 5000;
 const SEEDS_MAX = 60;
@@ -63,7 +63,7 @@ describe("deliberate bugs", () => {
     (name, invariant) => {
       const found = withMutant(name, (twists) => {
         for (let seed = 1; seed <= 40; seed++) {
-          const outcome = runPlan(planOf(seed, 3, 0.25), { twists });
+          const outcome = runPlan(planOf(seed, 3, 1), { twists });
           if (outcome.verdict !== "ok") return outcome.invariant;
         }
         return "survived";
@@ -81,7 +81,7 @@ describe("deliberate bugs", () => {
   test("a failing schedule is shrunk, fails in the same way, and is told as a time line", () => {
     withMutant("stall-ignored", (twists) => {
       for (let seed = 1; seed <= 40; seed++) {
-        const plan = planOf(seed, 3, 0.25);
+        const plan = planOf(seed, 3, 1);
         const outcome = runPlan(plan, { twists });
         if (outcome.verdict === "ok") continue;
         const shrunk = shrink(plan, twists);
