@@ -63,7 +63,7 @@ describe("deliberate bugs", () => {
     (name, invariant) => {
       const found = withMutant(name, (twists) => {
         for (let seed = 1; seed <= 40; seed++) {
-          const outcome = runPlan(planOf(seed, 3, 1), { twists });
+          const outcome = runPlan(planOf(seed, 3, 4), { twists });
           if (outcome.verdict !== "ok") return outcome.invariant;
         }
         return "survived";
@@ -81,7 +81,7 @@ describe("deliberate bugs", () => {
   test("a failing schedule is shrunk, fails in the same way, and is told as a time line", () => {
     withMutant("stall-ignored", (twists) => {
       for (let seed = 1; seed <= 40; seed++) {
-        const plan = planOf(seed, 3, 1);
+        const plan = planOf(seed, 3, 4);
         const outcome = runPlan(plan, { twists });
         if (outcome.verdict === "ok") continue;
         const shrunk = shrink(plan, twists);
