@@ -129,14 +129,11 @@ export class Worker {
   private count(): void {
     const { counters } = this;
     const { batch, capture } = this.parts;
-    const { overruns, verdictErrors, unreadable } = capture.losses;
     counters.begin();
     counters.add(EXTRA.SEEN, batch.count);
     counters.add(EXTRA.BATCHES, 1);
     for (let i = 0; i < batch.count; i++) counters.add(batch.reasons[i] as number, 1);
-    counters.set(EXTRA.OVERRUNS, overruns);
-    counters.set(EXTRA.VERDICT_ERRORS, verdictErrors);
-    counters.set(EXTRA.UNREADABLE, unreadable);
+    counters.setLosses(capture.losses);
     counters.set(EXTRA.EVICTED, this.parts.mirror?.evicted ?? 0);
     counters.end();
   }

@@ -57,6 +57,13 @@ export class Counters {
     this.values[counter] = value;
   }
 
+  /** Losses and refusals of a capture, which counts them by itself. */
+  setLosses(losses: { overruns: number; verdictErrors: number; unreadable: number }): void {
+    this.set(EXTRA.OVERRUNS, losses.overruns);
+    this.set(EXTRA.VERDICT_ERRORS, losses.verdictErrors);
+    this.set(EXTRA.UNREADABLE, losses.unreadable);
+  }
+
   end(): void {
     Atomics.add(this.version, VERSION, 1);
   }

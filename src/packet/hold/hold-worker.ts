@@ -172,13 +172,10 @@ export class HoldWorker {
     const { counters } = this;
     const { leaving, capture } = this.parts;
     if (leaving.count > 0) capture.settle(leaving);
-    const { overruns, verdictErrors, unreadable } = capture.losses;
     counters.begin();
     counters.add(EXTRA.SEEN, leaving.count);
     for (let i = 0; i < leaving.count; i++) counters.add(leaving.reasons[i] as number, 1);
-    counters.set(EXTRA.OVERRUNS, overruns);
-    counters.set(EXTRA.VERDICT_ERRORS, verdictErrors);
-    counters.set(EXTRA.UNREADABLE, unreadable);
+    counters.setLosses(capture.losses);
     counters.set(EXTRA.HELD, this.slots.used);
     counters.set(EXTRA.HOLD_OVERFLOW, this.overflow);
     counters.set(EXTRA.HOLD_LATE, this.late);
