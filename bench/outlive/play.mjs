@@ -24,6 +24,7 @@ const END_MS_MAX = 20_000;
 const BEGIN_MS_MAX = 5000;
 /** Where this process gets no time, it sees pauses that nobody else does; so it watches itself. */
 const BLIND_LOOK_MS = 5;
+const LATE = Symbol("late");
 const FIRST_PORT = 20_000;
 /** Source ports that a program which cannot choose its own is given. */
 const FIRST_RANGED_PORT = 50_000;
@@ -133,10 +134,12 @@ class Run {
   async ending(transfer) {
     const { arrivals, finish } = transfer;
     const limit = (this.plan.bytes / this.plan.perSecond) * 1000 + END_MS_MAX;
-    const late = sleep(limit, null, { ref: false }).then(() => ({
-      failure: `not over after ${limit} ms, ${arrivals.count} arrived${this.evidence(transfer)}`,
-    }));
-    const end = await Promise.race([finish(), late]);
+    const late = sleep(limit, LATE, { ref: false });
+    let end = await Promise.race([finish(), late]);
+    if (end === LATE) {
+      const evidence = this.evidence(transfer);
+      end = { failure: `not over after ${limit} ms, ${arrivals.count} arrived${evidence}` };
+    }
     transfer.isOver = true;
     return { failure: "", note: "", ...end, stallMs: Math.round(arrivals.stallMs) };
   }
