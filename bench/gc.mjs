@@ -13,7 +13,7 @@ import { Lab } from "../dist/demo/lab.js";
 import { LAB_TIMING, nodeFiles } from "../dist/demo/node-process.js";
 import { SYNC, syncAddress } from "../dist/demo/topology.js";
 import { alternate, rowsOf } from "./kit/figures.mjs";
-import { hit, openHttp } from "./kit/http.mjs";
+import { hit, openHttp, SERVER } from "./kit/http.mjs";
 import { SHARDWALLS } from "./kit/nodes.mjs";
 import { target } from "./kit/print.mjs";
 import { compiled, needTools } from "./kit/programs.mjs";
@@ -104,7 +104,7 @@ async function measured(load) {
 }
 
 export async function run({ rounds: times, onRound }) {
-  const versions = needTools(["haproxy"]);
+  const versions = needTools([SERVER]);
   const contestants = LOADS.map(({ name, load }) => ({ name, run: () => measured(load) }));
   const rows = rowsOf(await alternate(contestants, times, onRound), LOADS[0].name);
   const latest = Math.max(...rows.map(({ values }) => values.beats.max));

@@ -1,6 +1,7 @@
 /** New HTTP connections per second through one node. */
 import { alternate, rowsOf } from "./kit/figures.mjs";
 import { hitsRound } from "./kit/hits-round.mjs";
+import { SERVER } from "./kit/http.mjs";
 import { CLUSTER_MATCH, SHARDWALLS } from "./kit/nodes.mjs";
 import { target } from "./kit/print.mjs";
 import { needTools } from "./kit/programs.mjs";
@@ -13,7 +14,7 @@ const SECONDS = 2;
 const NODES = 1;
 
 export async function run({ rounds: times, onRound }) {
-  const versions = needTools(["haproxy", "iptables", "arptables"]);
+  const versions = needTools([SERVER, "iptables", "arptables"]);
   const contestants = [CLUSTER_MATCH, ...SHARDWALLS].map((each) => ({
     name: each.name,
     run: () => hitsRound(each, NODES, SECONDS),

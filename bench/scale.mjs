@@ -1,6 +1,7 @@
 /** New HTTP connections per second through 1 to 8 nodes on one machine: all see all packets. */
 import { alternate, rowsOf } from "./kit/figures.mjs";
 import { hitsRound } from "./kit/hits-round.mjs";
+import { SERVER } from "./kit/http.mjs";
 import { CLUSTER_MATCH, SHARDWALLS } from "./kit/nodes.mjs";
 import { target } from "./kit/print.mjs";
 import { needTools } from "./kit/programs.mjs";
@@ -25,7 +26,7 @@ const OURS = SHARDWALLS.slice(0, 2);
 const label = (name, nodes) => `${name}, ${nodes} node${nodes > 1 ? "s" : ""}`;
 
 export async function run({ rounds: times, onRound }) {
-  const versions = needTools(["haproxy", "iptables", "arptables"]);
+  const versions = needTools([SERVER, "iptables", "arptables"]);
   const rows = [];
   const targets = [];
   for (const { nodes, limit } of SIZES) {

@@ -6,7 +6,7 @@ import { Lab } from "../dist/demo/lab.js";
 import { caches, startConntrackd } from "./kit/conntrackd.mjs";
 import { threadMs } from "./kit/cpu.mjs";
 import { alternate, rowsOf } from "./kit/figures.mjs";
-import { hit, openHttp } from "./kit/http.mjs";
+import { hit, openHttp, SERVER } from "./kit/http.mjs";
 import { CLUSTER_MATCH, SHARDWALLS } from "./kit/nodes.mjs";
 import { target } from "./kit/print.mjs";
 import { needTools } from "./kit/programs.mjs";
@@ -103,7 +103,7 @@ function targetsOf({ ratios }, load) {
 }
 
 export async function run({ rounds: times, onRound }) {
-  const versions = needTools(["haproxy", "iptables", "arptables", "conntrackd"]);
+  const versions = needTools([SERVER, "iptables", "arptables", "conntrackd"]);
   const rows = [];
   const targets = [];
   for (const load of LOADS) {

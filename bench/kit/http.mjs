@@ -1,13 +1,14 @@
 /**
- * New HTTP connections through a cluster: 0-byte objects of haproxy behind the nodes, asked for by
- * bench/c/hits.c from many addresses before them.
+ * New HTTP connections through a cluster: 0-byte objects of httpterm behind the nodes if it is
+ * installed, else of haproxy, asked for by bench/c/hits.c from many addresses before them. (h1load
+ * binds to no address, so all its hits have one client, whom the cluster match gives to one node.)
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { OUTSIDE } from "../../dist/demo/topology.js";
 import { busyMs } from "./cpu.mjs";
-import { compiled } from "./programs.mjs";
+import { compiled, isInstalled } from "./programs.mjs";
 
 export const PORT = 80;
 
@@ -30,12 +31,20 @@ frontend hits
   http-request return status 200
 `;
 
+/** The program behind the nodes, which is also the Debian package of haproxy. */
+export const SERVER = isInstalled("httpterm") ? "httpterm" : "haproxy";
+
+function serverArgv(lab) {
+  if (SERVER === "httpterm") return ["httpterm", "-db", "-L", `:${PORT}`];
+  const file = join(lab.directory, "haproxy.cfg");
+  writeFileSync(file, HAPROXY);
+  return ["haproxy", "-q", "-db", "-f", file];
+}
+
 /** Client addresses, and the server; resolves when it listens. */
 export async function openHttp(lab) {
   addClients(lab);
-  const file = join(lab.directory, "haproxy.cfg");
-  writeFileSync(file, HAPROXY);
-  drained(lab.spawn("server", ["haproxy", "-q", "-db", "-f", file]));
+  drained(lab.spawn("server", serverArgv(lab)));
   const listens = () => lab.exec("server", ["ss", "-Hltn"]).includes(`:${PORT} `);
   await lab.waitFor("server of the benchmark", listens);
 }

@@ -16,19 +16,22 @@ const VERSION_FLAGS = {
   arptables: "-V",
   conntrackd: "-v",
   haproxy: "-v",
+  httpterm: "-v",
   iptables: "-V",
   keepalived: "-v",
 };
 
 const DIRECTORIES = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`.split(":");
 
+export const isInstalled = (name) =>
+  DIRECTORIES.some((directory) => existsSync(join(directory, name)));
+
 /**
  * @returns the versions of the programs, in a line
  * @throws Error that names the packages of those that are missing
  */
 export function needTools(names) {
-  const isThere = (name) => DIRECTORIES.some((directory) => existsSync(join(directory, name)));
-  const missing = names.filter((name) => !isThere(name));
+  const missing = names.filter((name) => !isInstalled(name));
   if (missing.length > 0) throw new Error(`needs: apt-get install ${missing.join(" ")}`);
   const env = { ...process.env, PATH: DIRECTORIES.join(":") };
   const versions = names.map((name) => {
