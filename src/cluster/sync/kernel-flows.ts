@@ -5,7 +5,7 @@
 import { constants } from "node:os";
 import { EVENT_BUFFER_BYTES_MAX } from "../../config/limits.js";
 import { IPS } from "../../kernel/conntrack/constants.js";
-import { ConntrackEvents } from "../../kernel/conntrack/events.js";
+import { ConntrackEvents, type EventVisitor } from "../../kernel/conntrack/events.js";
 import {
   type ExpectationRecord,
   type FlowRecord,
@@ -13,21 +13,20 @@ import {
   newFlow,
   PRESENT,
 } from "../../kernel/conntrack/record.js";
+import type { SieveSettings } from "../../kernel/conntrack/sieve.js";
 import { ConntrackTable } from "../../kernel/conntrack/table.js";
 import { answerCode } from "../../kernel/request.js";
 import type { MarkField } from "../../state/mark-field.js";
 import type { KernelOp } from "../flows/output.js";
 import type { Expectation, Flow, Replicated } from "../flows/record.js";
-import { pack, unpack } from "../flows/record-wire.js";
 import type { KernelEvent } from "../flows/sync.js";
 import { flowOf, withoutHelper, withoutMaster, writeRecordOf } from "./convert.js";
 import { writeExpectation } from "./convert-expectation.js";
+import { KernelDump } from "./kernel-dump.js";
 import { KernelExpectations } from "./kernel-expectations.js";
 
 /** Batches of events read in one go; the rest waits for the next tick. */
 const BATCHES_MAX = 64;
-/** Datagrams of a dump read in one go, each at most 32 KiB. */
-const STEPS_MAX = 16;
 const { ENOENT, EBUSY, EEXIST, EOPNOTSUPP } = constants.errno;
 /** Name under which expectations beyond the bound are counted. */
 const TOO_MANY = "TOOMANY";
@@ -43,28 +42,35 @@ export class KernelFlows {
   clashes = 0;
   private readonly events: ConntrackEvents;
   private readonly table = new ConntrackTable();
-  /** A dump occupies its socket until its end. */
-  private readonly dumps = new ConntrackTable();
   private readonly expectations: KernelExpectations;
-  private dump: Iterator<undefined> | null = null;
-  /** Packed: a large table is read whole before it is judged. */
-  private dumped: string[] = [];
+  private readonly dump: KernelDump;
   private wishes: Wish[] = [];
-  /** Replicas that there was no place for; told like ends. */
-  private missing: KernelEvent[] = [];
+  /** What the next {@link readEvents} gives. */
+  private found: KernelEvent[] = [];
+  private readonly visitor: EventVisitor = {
+    flow: (change: string, record: FlowRecord) => {
+      const flow = flowOf(record, this.field);
+      if (flow) this.found.push({ kind: change === "destroy" ? "gone" : "alive", record: flow });
+    },
+    expectation: (change: string, record: ExpectationRecord) =>
+      this.found.push(...this.expectations.onEvent(change, record)),
+  };
   private readonly records: FlowRecord[] = [];
 
   /**
    * @param bufferBytes receive buffer of the events at the start
+   * @param sieve how newborn flows are kept back; null: not at all
    * @throws OpError, EPERM without CAP_NET_ADMIN
    */
   constructor(
     private readonly field: MarkField,
     bufferBytes: number,
+    sieve: SieveSettings | null = null,
   ) {
     const bufferBytesMax = Math.max(bufferBytes, EVENT_BUFFER_BYTES_MAX);
-    this.events = new ConntrackEvents({ bufferBytes, bufferBytesMax });
+    this.events = new ConntrackEvents({ bufferBytes, bufferBytesMax, sieve });
     this.expectations = new KernelExpectations(this.table, field);
+    this.dump = new KernelDump(field, this.expectations);
   }
 
   /** Times that the kernel left events out. */
@@ -78,20 +84,21 @@ export class KernelFlows {
     return refused === 0 ? this.refusals : { ...this.refusals, [TOO_MANY]: refused };
   }
 
-  /** Flows of the cluster that were born, changed or ended since the last call. */
-  readEvents(): KernelEvent[] {
-    const found = this.missing;
-    this.missing = [];
-    const visitor = {
-      flow: (change: string, record: FlowRecord) => {
-        const flow = flowOf(record, this.field);
-        if (flow) found.push({ kind: change === "destroy" ? "gone" : "alive", record: flow });
-      },
-      expectation: (change: string, record: ExpectationRecord) =>
-        found.push(...this.expectations.onEvent(change, record)),
-    };
+  /** Flows that ended before anybody was told of them. */
+  get coalesced(): number {
+    return this.events.coalesced;
+  }
+
+  /**
+   * Flows of the cluster that were born, changed or ended since the last call.
+   * @param isAll whether those that are kept back are told too
+   */
+  readEvents(isAll = false): KernelEvent[] {
     let batches = BATCHES_MAX;
-    while (batches-- > 0 && this.events.receive(visitor, -1, 0) > 0);
+    while (batches-- > 0 && this.events.receive(this.visitor, -1, 0) > 0);
+    if (isAll) this.events.release(this.visitor);
+    const { found } = this;
+    this.found = [];
     return found;
   }
 
@@ -100,24 +107,20 @@ export class KernelFlows {
     return this.events.takeLoss();
   }
 
-  /** Begins to read the whole table; one that is under way begins anew. */
+  /**
+   * Begins to read the whole table; one that is under way begins anew. Until it is read each event
+   * is told at once: what it finds of a flow must not be all that is ever heard.
+   */
   startDump(): void {
-    while (this.dump !== null && this.dump.next().done !== true);
-    this.dumped = [];
-    this.dump = this.dumpSteps();
+    this.events.tellAll(this.visitor, true);
+    this.dump.start();
   }
 
   /** Goes on with the dump; its records once it is complete, else null. */
   readDump(): Iterable<Replicated> | null {
-    if (this.dump === null) return null;
-    for (let step = 0; step < STEPS_MAX; step++) {
-      if (this.dump.next().done !== true) continue;
-      this.dump = null;
-      const { dumped } = this;
-      this.dumped = [];
-      return unpacked(dumped);
-    }
-    return null;
+    const records = this.dump.goOn();
+    if (records !== null) this.events.tellAll(this.visitor, false);
+    return records;
   }
 
   /** Notes what is to be done; {@link settle} does it. */
@@ -142,17 +145,7 @@ export class KernelFlows {
   }
 
   close(): void {
-    for (const each of [this.events, this.table, this.dumps]) each.close();
-  }
-
-  private *dumpSteps(): Generator<undefined, void> {
-    const keep = (record: Replicated | null) => {
-      if (record) this.dumped.push(pack(record));
-    };
-    yield* this.dumps.dumpSteps((record) => keep(flowOf(record, this.field)));
-    this.expectations.startDump();
-    yield* this.dumps.dumpExpectationSteps((record) => keep(this.expectations.onDumped(record)));
-    this.expectations.endDump();
+    for (const each of [this.events, this.table, this.dump]) each.close();
   }
 
   private onFlows(op: KernelOp, flows: readonly Flow[]): void {
@@ -191,7 +184,7 @@ export class KernelFlows {
   private onClash(record: FlowRecord): void {
     const flow = flowOf(record, this.field);
     this.clashes += 1;
-    if (flow) this.missing.push({ kind: "gone", record: flow });
+    if (flow) this.found.push({ kind: "gone", record: flow });
   }
 
   private onUpdated(records: readonly FlowRecord[], errnos: Int32Array): void {
@@ -235,13 +228,4 @@ export class KernelFlows {
     const name = answerCode(errno);
     this.refusals[name] = (this.refusals[name] ?? 0) + 1;
   }
-}
-
-/** The records one after the other, as often as they are asked for. */
-function unpacked(records: readonly string[]): Iterable<Replicated> {
-  return {
-    *[Symbol.iterator]() {
-      for (const record of records) yield unpack(record);
-    },
-  };
 }

@@ -16,6 +16,7 @@ import type { FlowEvent, FlowOutput } from "../flows/output.js";
 import type { Replicated } from "../flows/record.js";
 import { flowSettings } from "../flows/settings.js";
 import { FlowSync } from "../flows/sync.js";
+import { UNREPLIED_WINDOWS } from "../limits.js";
 import type { FlowInput } from "../output.js";
 import type { Bitmap } from "../ranges/bitmap.js";
 import { Detours } from "./detours.js";
@@ -26,6 +27,11 @@ import { inScope, type ScopeSettings } from "./scope.js";
 
 /** Milliseconds between two looks at the kernel's events. */
 const TICK_MS = 10;
+/**
+ * Milliseconds that a newborn flow is kept back undecoded, at most half of the window, of which it
+ * is a part. Longer than a request to a nearby server takes.
+ */
+const SIEVE_MS_MAX = 100;
 /** Behind the control thread, before ordinary load: late replicas are lost connections. */
 const SCHEDULING = { nice: -5 };
 
@@ -110,13 +116,18 @@ class SyncThread {
     const { control, node, buckets, windowMs, flowsMax, holdMs, earlyDrop } = data;
     this.detours = earlyDrop && new Detours(earlyDrop.translated, flowsMax);
     const field = new MarkField(data.markMask);
-    this.kernel = new KernelFlows(field, data.eventBufferBytes);
+    // Of a flow whose reply is held, everything is asked at once.
+    const sieveMs = holdMs > 0 ? 0 : Math.min(SIEVE_MS_MAX, windowMs >> 1);
+    const sieve = sieveMs > 0 ? { waitMs: sieveMs, isPlainOnly: earlyDrop !== null } : null;
+    this.kernel = new KernelFlows(field, data.eventBufferBytes, sieve);
     const random32 = () => Number(random64() & 0xffffffffn);
     const [isReplicated, isInScope] = [isReplicable(data.protocols), inScope(data.scope)];
     const isWanted = (record: Replicated) => isReplicated(record) && isInScope(record);
     const isBlind = earlyDrop?.isBlind ?? false;
     const settings = flowSettings({
-      ...{ node, buckets, windowMs, flowsMax, holdMs, random32, isWanted, isBlind },
+      ...{ node, buckets, flowsMax, holdMs, random32, isWanted, isBlind },
+      windowMs: windowMs - sieveMs,
+      unrepliedMs: windowMs * UNREPLIED_WINDOWS - sieveMs,
     });
     this.sync = new FlowSync(settings, bootMs());
     const onHeld = (held: readonly Held[]) => this.onHeld(held);
@@ -128,26 +139,32 @@ class SyncThread {
 
   /** What the kernel said before about these flows is heard first. */
   private onHeld(held: readonly Held[]): void {
-    this.carryOut(this.sync.onEvents(this.kernel.readEvents(), bootMs()));
+    this.hearKernel();
     this.carryOut(this.sync.onHeld(held, bootMs()));
   }
 
   private onTick(): void {
     const { kernel, sync } = this;
-    const events = kernel.readEvents();
-    this.detours?.onEvents(events);
-    this.carryOut(sync.onEvents(events, bootMs()));
+    this.hearKernel();
     if (kernel.takeLoss()) {
       this.detours?.onLoss();
       this.carryOut(sync.onEventLoss(bootMs()));
     }
     const dumped = kernel.readDump();
     if (dumped !== null) {
+      this.hearKernel(); // what was kept back until then is older
       this.detours?.onDump(dumped);
       this.carryOut(sync.onDump(dumped, bootMs()));
     }
     this.tellDetours();
     this.carryOut(sync.onTick(bootMs()));
+  }
+
+  /** @param isAll whether also of the flows that were born just now */
+  private hearKernel(isAll = false): void {
+    const events = this.kernel.readEvents(isAll);
+    this.detours?.onEvents(events);
+    this.carryOut(this.sync.onEvents(events, bootMs()));
   }
 
   private tellDetours(): void {
@@ -171,6 +188,7 @@ class SyncThread {
       case "sent":
         return this.carryOut(this.sync.onSent(request.from, request.sequence, now));
       case "range":
+        this.hearKernel(true); // what was let in under the range that ends
         return this.carryOut(this.sync.onRange(request.owned, request.epoch, now));
       case "end":
         return this.end();
@@ -215,10 +233,12 @@ class SyncThread {
   }
 
   private report(): void {
-    const { overruns, refused } = this.kernel;
+    const { overruns, refused, coalesced } = this.kernel;
     const heapBytes = getHeapStatistics().used_heap_size;
     const health = this.sync.health(bootMs());
-    const snapshot = { ...health, heapBytes, overruns, refused: { ...refused } };
+    const counters = { ...health.counters };
+    counters.coalesced = (counters.coalesced ?? 0) + coalesced;
+    const snapshot = { ...health, counters, heapBytes, overruns, refused: { ...refused } };
     this.news({ kind: "snapshot", snapshot });
   }
 

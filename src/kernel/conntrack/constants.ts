@@ -19,6 +19,8 @@ export const CTA = {
   NAT_SRC: 6,
   TIMEOUT: 7,
   MARK: 8,
+  COUNTERS_ORIG: 9,
+  COUNTERS_REPLY: 10,
   USE: 11,
   ID: 12,
   NAT_DST: 13,

@@ -10,10 +10,12 @@
  * net.netfilter.nf_conntrack_events is 2 (the default since Linux 5.19): they end in silence.
  */
 import { EVENT_BUFFER, EVENT_BUFFER_BYTES_MAX } from "../../config/limits.js";
+import { bootMs } from "../../platform/clock.js";
 import { type Netlink, native } from "../../platform/native.js";
 import { errnoName, operation } from "../../platform/op-error.js";
 import { GROUP } from "./constants.js";
 import { readDatagram, type Visitor } from "./message.js";
+import { Sieve, type SieveSettings } from "./sieve.js";
 
 const NETLINK_NETFILTER = 12;
 /** Events are a datagram each. One that does not fit counts as lost. */
@@ -26,11 +28,23 @@ export type EventVisitor = Pick<Visitor, "flow" | "expectation">;
 export interface EventSettings {
   readonly bufferBytes: number;
   readonly bufferBytesMax: number;
+  /** How newborn flows are kept back; null: not at all. */
+  readonly sieve: SieveSettings | null;
 }
 
 const DEFAULTS: EventSettings = {
   bufferBytes: EVENT_BUFFER.fallback as number,
   bufferBytesMax: EVENT_BUFFER_BYTES_MAX,
+  sieve: null,
+};
+
+const NOBODY: Visitor = {
+  flow() {},
+  expectation() {},
+  malformed() {},
+  answer() {},
+  done() {},
+  interrupted() {},
 };
 
 /** A subscription. Belongs to one thread. */
@@ -41,6 +55,7 @@ export class ConntrackEvents {
   malformed = 0;
   /** Receive buffer that the kernel granted, its own overhead included. Bytes. */
   bufferBytes: number;
+  private readonly settings: EventSettings;
   private asked: number;
   private hasLost = false;
   /** Whether the socket was found empty since events were lost. */
@@ -48,10 +63,18 @@ export class ConntrackEvents {
   private readonly netlink: Netlink;
   private readonly bytes = Buffer.alloc(SLOTS * SLOT_BYTES);
   private readonly lengths = new Int32Array(SLOTS);
+  private readonly sieve: Sieve | null;
+  /** Whom {@link receive} tells. */
+  private visitor: Visitor = NOBODY;
 
   /** @throws OpError, EPERM without CAP_NET_ADMIN */
-  constructor(private readonly settings: EventSettings = DEFAULTS) {
-    this.asked = settings.bufferBytes;
+  constructor(settings: Partial<EventSettings> = {}) {
+    this.settings = { ...DEFAULTS, ...settings };
+    const { bufferBytes, sieve } = this.settings;
+    this.asked = bufferBytes;
+    const decode = (bytes: Buffer, at: number, length: number) =>
+      readDatagram(bytes, at, length, this.visitor);
+    this.sieve = sieve && new Sieve(sieve, decode);
     this.netlink = operation("follow connection tracking", "needs CAP_NET_ADMIN", () => {
       const netlink = new native.Netlink(NETLINK_NETFILTER, this.asked);
       for (const group of Object.values(GROUP)) netlink.join(group);
@@ -60,28 +83,42 @@ export class ConntrackEvents {
     this.bufferBytes = this.netlink.resize(this.asked);
   }
 
+  /** Flows that nobody was told of, since they ended at once. */
+  get coalesced(): number {
+    return this.sieve?.coalesced ?? 0;
+  }
+
   /**
-   * Waits for events and tells one batch of them to `visitor`.
+   * Waits for events and tells one batch of them to `visitor`, those that were kept back before.
    * @param wakeFd an eventfd that ends the wait, or -1
    * @param timeoutMs longest wait, -1 for ever
    * @returns datagrams read; 0 on wake-up, time-out or loss
    */
   receive(visitor: EventVisitor, wakeFd: number, timeoutMs: number): number {
+    const { bytes, lengths, sieve } = this;
+    this.listen(visitor);
     const count = this.read(wakeFd, timeoutMs);
-    const all: Visitor = {
-      flow: (change, flow) => visitor.flow(change, flow),
-      expectation: (change, record) => visitor.expectation(change, record),
-      malformed: () => this.lose(),
-      answer() {},
-      done() {},
-      interrupted() {},
-    };
+    const now = bootMs();
+    sieve?.release(now);
     for (let slot = 0; slot < count; slot++) {
-      const length = this.lengths[slot] as number;
+      const [at, length] = [slot * SLOT_BYTES, lengths[slot] as number];
       if (length === 0) this.lose();
-      else readDatagram(this.bytes, slot * SLOT_BYTES, length, all);
+      else if (sieve === null) readDatagram(bytes, at, length, this.visitor);
+      else sieve.offer(bytes, at, length, now);
     }
     return count;
+  }
+
+  /** Tells `visitor` all that was kept back. */
+  release(visitor: EventVisitor): void {
+    this.listen(visitor);
+    this.sieve?.release(Number.POSITIVE_INFINITY);
+  }
+
+  /** From now on each event is told when it comes, or no longer so. */
+  tellAll(visitor: EventVisitor, isAll: boolean): void {
+    this.listen(visitor);
+    this.sieve?.open(isAll);
   }
 
   /**
@@ -114,6 +151,15 @@ export class ConntrackEvents {
       this.grow();
       return 0;
     }
+  }
+
+  private listen(visitor: EventVisitor): void {
+    this.visitor = {
+      ...NOBODY,
+      flow: (change, flow) => visitor.flow(change, flow),
+      expectation: (change, record) => visitor.expectation(change, record),
+      malformed: () => this.lose(),
+    };
   }
 
   private lose(): void {
