@@ -58,10 +58,15 @@ export class Cover implements Checker {
     }
   }
 
-  /** A node that was cut off and is drained gives its range up to nobody: that is a stop. */
+  /**
+   * A range that is given up to nobody is that of a node that stops: one that was cut off and is
+   * drained, or one that leaves before all of its range was handed over.
+   */
   onOutput(_machine: Machine, _process: Process, output: Output): void {
     if (output.kind !== "event" || output.event.name !== "release") return;
-    if (output.event.cause === "drain" && this.calm.wasTroubled) this.calm.disrupt();
+    const { cause } = output.event;
+    const isStop = cause === "leave" || (cause === "drain" && this.calm.wasTroubled);
+    if (isStop) this.calm.disrupt();
   }
 
   onTurn(): void {
