@@ -27,8 +27,10 @@ test("a range of seeds: nothing that is never allowed, and all is well in quiet"
 
 test.each(REGRESSIONS)(
   "regression: $what",
-  ({ plan }) => {
+  ({ plan, mutant }) => {
     expect(endOf(runPlan(plan))).toBe("ok");
+    if (mutant === null) return;
+    expect(withMutant(mutant, (twists) => runPlan(plan, { twists }).verdict)).not.toBe("ok");
   },
   120_000,
 );

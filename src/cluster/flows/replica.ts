@@ -83,7 +83,10 @@ export class Replica {
     if (!this.mayChange(peer, record.bucket, version, known, isRight, now)) return;
     if (version.writer === peer.node) this.ledger.hear(record.bucket, version.term, peer.node, now);
     const put = this.shelf.put(key, record, version, now);
-    if (!put) return;
+    if (!put) {
+      this.ledger.setGood(record.bucket, false); // no room: who took the bucket would cut the flow
+      return;
+    }
     this.counters.applied += 1;
     this.noteWriter(peer, record.bucket, now);
     const young = this.author.young.get(key);

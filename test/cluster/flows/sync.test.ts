@@ -188,4 +188,21 @@ describe("deaths and handovers", () => {
     world.run(100);
     expect(b.ready(bucket)).toBe(true);
   });
+
+  test("nor where they find no room: then their node keeps it until they do", () => {
+    const world = settled(12, 2, { flowsMax: 4 });
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    world.part(a, b);
+    const ours = [10, 11, 12, 13].map((index) => open(world, b, index));
+    const theirs = [1, 2, 3, 4].map((index) => open(world, a, index));
+    world.run(TOLD_MS);
+    world.join(a, b);
+    world.run(3000);
+    expect([has(b, theirs[0]), b.ready(bucket)]).toEqual([false, false]);
+    for (const record of ours) world.gone(b, record);
+    world.run(10_000);
+    expect([has(b, theirs[0]), b.ready(bucket)]).toEqual([true, true]);
+    expect(world.differences()).toEqual([]);
+  });
 });

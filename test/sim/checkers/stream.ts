@@ -1,6 +1,7 @@
 /**
  * B1, B4, B5: what is delivered is what its sender published, in order, once, from the start that
- * was given; and nothing of an older incarnation after a newer one.
+ * was given; and nothing of an older incarnation after a newer one of the same machine. A twin is
+ * no successor: who met it may follow the node before it again.
  */
 import type { Follower } from "../../../src/cluster/broadcast/broadcast.js";
 import type { FlowSync } from "../../../src/cluster/flows/sync.js";
@@ -11,6 +12,7 @@ import { type Checker, Violation } from "../watch.js";
 const FRAMES_KEPT = 8192;
 
 interface Incarnation {
+  readonly machine: Machine;
   readonly order: number;
   readonly frames: Map<number, Uint8Array>;
 }
@@ -21,17 +23,18 @@ export class Streams implements Checker {
   private readonly incarnations = new Map<bigint, Incarnation>();
 
   onSync(machine: Machine, flows: FlowSync): void {
-    this.followSender(flows);
+    this.followSender(machine, flows);
     this.followReceiver(machine, flows);
   }
 
-  private followSender(flows: FlowSync): void {
+  private followSender(machine: Machine, flows: FlowSync): void {
     const { broadcast } = flows;
     let frames = new Map<number, Uint8Array>();
     const restart = broadcast.restart.bind(broadcast);
     broadcast.restart = (self) => {
       frames = new Map();
-      this.incarnations.set(self.incarnation, { order: this.incarnations.size, frames });
+      const order = this.incarnations.size;
+      this.incarnations.set(self.incarnation, { machine, order, frames });
       restart(self);
     };
     const publish = broadcast.publish.bind(broadcast);
@@ -44,7 +47,7 @@ export class Streams implements Checker {
 
   private followReceiver(machine: Machine, flows: FlowSync): void {
     let expected = new Map<bigint, number>();
-    const newest = new Map<number, number>();
+    const newest = new Map<Machine, number>();
     const onSelf = flows.onSelf.bind(flows);
     flows.onSelf = (self, now) => {
       expected = new Map();
@@ -70,10 +73,10 @@ export class Streams implements Checker {
         );
       }
       expected.set(peer.incarnation, (sequence + 1) >>> 0);
-      if (sender.order < (newest.get(peer.node) ?? -1)) {
+      if (sender.order < (newest.get(sender.machine) ?? -1)) {
         throw new Violation("B4", `${name}: delivered of an incarnation that has ended`);
       }
-      newest.set(peer.node, sender.order);
+      newest.set(sender.machine, sender.order);
       deliver(peer, payload, now);
     };
   }
