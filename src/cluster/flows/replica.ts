@@ -21,7 +21,7 @@ import type { PeerFlows } from "./peer.js";
 import { isSameEnds, type Replicated } from "./record.js";
 import { keyOf, saysTheSame } from "./record-wire.js";
 import type { Shelf } from "./shelf.js";
-import type { Entry } from "./table.js";
+import { Entry } from "./table.js";
 import type { Tombstone } from "./tombstones.js";
 import { isNewer, type Version } from "./version.js";
 
@@ -171,7 +171,7 @@ export class Replica {
     if (!known) return true;
     if (isRight && now - known.atMs >= SETTLE_MS) {
       // A section that was out of date may have ended a flow under its own version.
-      return "identity" in known || !isSameVersion(version, known.version);
+      return !(known instanceof Entry) || !isSameVersion(version, known.version);
     }
     if (!isNewer(version, known.version)) {
       this.counters.stale += 1;

@@ -174,6 +174,22 @@ describe("sections", () => {
     expect(shelf.table.size).toBe(1);
   });
 
+  test("what an outdated section has ended is taken back under its own version, later", () => {
+    const { shelf, hear } = listener();
+    hear(1, put(RECORD, 4, 1, 1), 0);
+    hear(2, section, 10_000);
+    hear(2, end, 10_000);
+    const again: [number, Op][] = [
+      [1, { op: "section", bucket: BUCKET, term: 6 }],
+      [1, put(RECORD, 4, 1, 1)],
+      [1, end],
+    ];
+    for (const [node, op] of again) hear(node, op, 10_000 + SETTLE_MS - 1);
+    expect(shelf.table.get(KEY)).toBeUndefined();
+    for (const [node, op] of again) hear(node, op, 10_000 + SETTLE_MS);
+    expect(shelf.table.get(KEY)?.record).toEqual(RECORD);
+  });
+
   test("the owner's word replaces even a newer version, if that is not young", () => {
     const { shelf, hear } = listener();
     hear(1, put({ ...RECORD, mark: 9 }, 4, 1, 50), 0);

@@ -170,7 +170,8 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
     what: "a flow that an outdated section has ended is not taken back from its owner",
     apply: () =>
       patch(Replica, "mayChange", (original) => (self, peer, bucket, version, known, ...rest) => {
-        const isSame = known && "identity" in known && known.version.sequence === version.sequence;
+        const isStone = known !== undefined && !("key" in known);
+        const isSame = isStone && known.version.sequence === version.sequence;
         return !isSame && original(self, peer, bucket, version, known, ...rest);
       }),
   },
