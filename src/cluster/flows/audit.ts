@@ -95,7 +95,7 @@ export class Audit {
       if (!this.goneSince.has(key)) this.take(record, key, now);
     }
     for (const entry of this.shelf.table.all()) {
-      if (entry.seenMs < askedMs && !present.has(entry.key)) this.onMissing(entry, now);
+      if (entry.seenMs <= askedMs && !present.has(entry.key)) this.onMissing(entry, now);
     }
     this.counters.swept += this.unsure.settle(now);
     this.author.young.keepOnly(present, askedMs);

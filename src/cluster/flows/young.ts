@@ -90,11 +90,11 @@ export class Young {
     }
   }
 
-  /** Forgets what was not heard of since `sinceMs` and is not in the kernel: its end was missed. */
+  /** Forgets what was not heard of after `sinceMs` and is not in the kernel: its end was missed. */
   keepOnly(present: ReadonlySet<string>, sinceMs: number): void {
     for (const waiting of this.all()) {
       for (const [key, { seenMs }] of waiting) {
-        if (seenMs < sinceMs && !present.has(key)) waiting.delete(key);
+        if (seenMs <= sinceMs && !present.has(key)) waiting.delete(key);
       }
     }
   }

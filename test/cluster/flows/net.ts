@@ -107,12 +107,11 @@ export abstract class FlowNet {
   }
 
   private hearKernel(box: Box): void {
-    if (box.hasLost && !box.isDeaf) {
-      box.hasLost = false;
-      this.act(box, (sync) => sync.onEventLoss(this.now));
-    }
     const events = box.events.splice(0);
     if (events.length > 0) this.act(box, (sync) => sync.onEvents(events, this.now));
+    if (!box.hasLost || box.isDeaf) return;
+    box.hasLost = false;
+    this.act(box, (sync) => sync.onEventLoss(this.now));
   }
 
   private event(box: Box, event: KernelEvent): void {

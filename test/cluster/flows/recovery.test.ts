@@ -131,14 +131,17 @@ describe("drift and lost events", () => {
     expect(world.differences()).toEqual([]);
   });
 
-  test("C4: a flow whose end was lost while it waited for its window is never told", () => {
+  test.each([
+    ["while it waited for its window", 10],
+    ["behind its birth, which is read with the loss", 0],
+  ])("C4: a flow whose end was lost %s is never told", (_when, ms) => {
     const world = settled(22, 2);
     const [a, b] = world.boxes;
     const record = open(world, a, 1);
-    world.run(10);
+    world.run(ms);
     a.isDeaf = true;
     world.gone(a, record);
-    world.run(10);
+    world.run(ms);
     a.isDeaf = false;
     world.run(TOLD_MS * 2);
     expect([has(b, record), counters(world, a).told]).toEqual([false, 0]);
