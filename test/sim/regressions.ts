@@ -19,11 +19,12 @@ const WORKLOAD: Workload = {
   ...{ gapMs: 500, lifeMs: 10_000 },
 };
 
-/** Node 1 here, nodes 2 and 3 there. */
-const APART: readonly Cut[] = [2, 3].flatMap((id): Cut[] => [
-  [1, id],
-  [id, 1],
-]);
+function bothWays(...pairs: readonly Cut[]): Cut[] {
+  return pairs.flatMap(([a, b]): Cut[] => [
+    [a, b],
+    [b, a],
+  ]);
+}
 
 export const REGRESSIONS: readonly Regression[] = [
   {
@@ -56,8 +57,20 @@ export const REGRESSIONS: readonly Regression[] = [
       settings: { ...SETTINGS, flowsMax: 16 },
       workload: { ...WORKLOAD, nat: 0, opensPerSecond: 3, lifeMs: 60_000 },
       faults: [
-        { kind: "partition", atMs: 5000, forMs: 15_000, cuts: APART, link: -1 },
+        { kind: "partition", atMs: 5000, forMs: 15_000, cuts: bothWays([1, 2], [1, 3]), link: -1 },
         { kind: "crash", atMs: 26_000, forMs: 4000, node: 3, isMachine: true },
+      ],
+    },
+  },
+  {
+    what: "a flow that an heir without it had ended stays away from those who heard so",
+    mutant: "tombstone-blocks-repair",
+    plan: {
+      ...{ seed: 134, nodes: 3, faultyMs: 24_000, settings: SETTINGS, network: CALM },
+      workload: { ...WORKLOAD, nat: 0, opensPerSecond: 2, lifeMs: 60_000, idle: 1 },
+      faults: [
+        { kind: "partition", atMs: 6000, forMs: 1700, cuts: bothWays([1, 3]), link: -1 },
+        { kind: "partition", atMs: 7600, forMs: 10_000, cuts: bothWays([1, 3], [2, 3]), link: -1 },
       ],
     },
   },
