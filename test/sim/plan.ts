@@ -86,7 +86,8 @@ export interface Plan {
 
 /**
  * The protocols know only the ratios of these, but for what lasts as long on every cluster, such as
- * repairs and digests. So most seeds take slow ones, of which a minute costs less.
+ * repairs and digests. So most seeds take slow ones, of which a minute costs less. A heartbeat has
+ * five ticks or a little more, as in production.
  */
 const USUAL = { heartbeatMs: 50, failureMs: 200, tickMs: 10 };
 type Timing = Pick<SimSettings, "heartbeatMs" | "failureMs" | "tickMs">;
@@ -95,15 +96,15 @@ const QUICK: readonly Timing[] = [
   { heartbeatMs: 100, failureMs: 300, tickMs: 20 },
   { heartbeatMs: 100, failureMs: 500, tickMs: 20 },
   { heartbeatMs: 250, failureMs: 1000, tickMs: 50 },
-  { heartbeatMs: 500, failureMs: 1500, tickMs: 50 },
-  { heartbeatMs: 500, failureMs: 2500, tickMs: 50 },
-  { heartbeatMs: 400, failureMs: 2000, tickMs: 40 },
+  { heartbeatMs: 500, failureMs: 1500, tickMs: 100 },
+  { heartbeatMs: 500, failureMs: 2500, tickMs: 100 },
+  { heartbeatMs: 400, failureMs: 2000, tickMs: 80 },
 ];
 const SLOW: readonly Timing[] = [
-  { heartbeatMs: 1000, failureMs: 3000, tickMs: 100 },
+  { heartbeatMs: 1000, failureMs: 3000, tickMs: 200 },
   { heartbeatMs: 1000, failureMs: 4000, tickMs: 200 },
-  { heartbeatMs: 1500, failureMs: 6000, tickMs: 250 },
-  { heartbeatMs: 2000, failureMs: 8000, tickMs: 250 },
+  { heartbeatMs: 1500, failureMs: 6000, tickMs: 300 },
+  { heartbeatMs: 2000, failureMs: 8000, tickMs: 400 },
 ];
 const USUAL_PART = 0.02;
 const QUICK_PART = 0.08;
@@ -153,7 +154,7 @@ function drawWorkload(random: Random): Workload {
     short: random.pick([0.1, 0.5]),
     idle: random.pick([0.05, 0.3]),
     unanswered: random.pick([0, 0.1, 0.3]),
-    gapMs: random.pick([500, 2000, 5000]),
+    gapMs: random.pick([2000, 5000, 10_000]),
     lifeMs: random.pick([2000, 10_000, 40_000]),
   };
 }
