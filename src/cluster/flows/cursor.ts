@@ -2,30 +2,29 @@
  * Writing and reading the parts of a payload one after the other; numbers are big-endian. A reader
  * keeps its first error: it goes on with zeros, and is asked once at the end.
  */
-import { viewOf } from "../frame/header.js";
+import { setU16, setU32, u16, u32 } from "../frame/bytes.js";
 
 /** Longer than any op: the longest is an expectation of IPv6 with both its names. */
 const OP_BYTES_MAX = 512;
 
 export class ByteWriter {
   private readonly bytes = Buffer.alloc(OP_BYTES_MAX);
-  private readonly view = viewOf(this.bytes);
   private at = 0;
 
   u8(value: number): this {
-    this.view.setUint8(this.at, value);
+    this.bytes[this.at] = value;
     this.at += 1;
     return this;
   }
 
   u16(value: number): this {
-    this.view.setUint16(this.at, value);
+    setU16(this.bytes, this.at, value);
     this.at += 2;
     return this;
   }
 
   u32(value: number): this {
-    this.view.setUint32(this.at, value);
+    setU32(this.bytes, this.at, value);
     this.at += 4;
     return this;
   }
@@ -72,11 +71,8 @@ export class ByteWriter {
 export class ByteReader {
   isBroken = false;
   private at = 0;
-  private readonly view: DataView;
 
-  constructor(private readonly bytes: Uint8Array) {
-    this.view = viewOf(bytes);
-  }
+  constructor(private readonly bytes: Uint8Array) {}
 
   get isAtEnd(): boolean {
     return this.at >= this.bytes.length;
@@ -84,17 +80,17 @@ export class ByteReader {
 
   u8(): number {
     const at = this.claim(1);
-    return at < 0 ? 0 : this.view.getUint8(at);
+    return at < 0 ? 0 : this.bytes[at];
   }
 
   u16(): number {
     const at = this.claim(2);
-    return at < 0 ? 0 : this.view.getUint16(at);
+    return at < 0 ? 0 : u16(this.bytes, at);
   }
 
   u32(): number {
     const at = this.claim(4);
-    return at < 0 ? 0 : this.view.getUint32(at);
+    return at < 0 ? 0 : u32(this.bytes, at);
   }
 
   u48(): number {

@@ -17,7 +17,7 @@
  */
 import { NODES_MAX } from "../limits.js";
 import type { Member } from "../membership/view.js";
-import { viewOf } from "./header.js";
+import { setU16, setU32, setU64, u16, u32, u64 } from "./bytes.js";
 import { KIND } from "./kind.js";
 
 const AT_REASONS = 1;
@@ -55,7 +55,7 @@ export interface Ack {
 
 export function isAck(bytes: Uint8Array): boolean {
   if (bytes.length < AT_PARTS || bytes[0] !== KIND.ack) return false;
-  const count = viewOf(bytes).getUint16(AT_COUNT);
+  const count = u16(bytes, AT_COUNT);
   if (count >= NODES_MAX || bytes.length !== AT_PARTS + count * PART_BYTES) return false;
   for (let at = AT_PARTS; at < bytes.length; at += PART_BYTES) if (bytes[at] === 0) return false;
   return true;
@@ -63,45 +63,43 @@ export function isAck(bytes: Uint8Array): boolean {
 
 /** Reads what `isAck` found to be one. */
 export function readAck(bytes: Uint8Array): Ack {
-  const view = viewOf(bytes);
   return {
-    reasons: view.getUint8(AT_REASONS),
-    degradedMs: view.getUint32(AT_DEGRADED),
-    number: view.getUint32(AT_NUMBER),
-    followed: Array.from({ length: view.getUint16(AT_COUNT) }, (_, index) =>
-      readPart(view, AT_PARTS + index * PART_BYTES),
+    reasons: bytes[AT_REASONS],
+    degradedMs: u32(bytes, AT_DEGRADED),
+    number: u32(bytes, AT_NUMBER),
+    followed: Array.from({ length: u16(bytes, AT_COUNT) }, (_, index) =>
+      readPart(bytes, AT_PARTS + index * PART_BYTES),
     ),
   };
 }
 
-function readPart(view: DataView, at: number): Followed {
-  const flags = view.getUint8(at + 1);
+function readPart(bytes: Uint8Array, at: number): Followed {
+  const flags = bytes[at + 1];
   return {
-    node: view.getUint8(at),
-    incarnation: view.getBigUint64(at + 8),
+    node: bytes[at],
+    incarnation: u64(bytes, at + 8),
     isFollowing: (flags & FOLLOWING) !== 0,
     isComplete: (flags & COMPLETE) !== 0,
-    lag: view.getUint16(at + 2),
-    next: view.getUint32(at + 4),
+    lag: u16(bytes, at + 2),
+    next: u32(bytes, at + 4),
   };
 }
 
 /** Encodes at most `NODES_MAX - 1` parts. */
 export function encodeAck(ack: Ack): Uint8Array {
   const bytes = new Uint8Array(AT_PARTS + ack.followed.length * PART_BYTES);
-  const view = viewOf(bytes);
   bytes[0] = KIND.ack;
   bytes[AT_REASONS] = ack.reasons;
-  view.setUint16(AT_COUNT, ack.followed.length);
-  view.setUint32(AT_NUMBER, ack.number);
-  view.setUint32(AT_DEGRADED, Math.min(0xffff_ffff, Math.round(ack.degradedMs)));
+  setU16(bytes, AT_COUNT, ack.followed.length);
+  setU32(bytes, AT_NUMBER, ack.number);
+  setU32(bytes, AT_DEGRADED, Math.min(0xffff_ffff, Math.round(ack.degradedMs)));
   ack.followed.forEach((each, index) => {
     const at = AT_PARTS + index * PART_BYTES;
     bytes[at] = each.node;
     bytes[at + 1] = (each.isFollowing ? FOLLOWING : 0) | (each.isComplete ? COMPLETE : 0);
-    view.setUint16(at + 2, Math.min(LAG_MAX, each.lag));
-    view.setUint32(at + 4, each.next);
-    view.setBigUint64(at + 8, each.incarnation);
+    setU16(bytes, at + 2, Math.min(LAG_MAX, each.lag));
+    setU32(bytes, at + 4, each.next);
+    setU64(bytes, at + 8, each.incarnation);
   });
   return bytes;
 }

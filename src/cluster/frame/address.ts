@@ -8,7 +8,7 @@
  *      4    incarnation  u64     of the addressee: a successor of the same id is not meant
  */
 import type { Member } from "../membership/view.js";
-import { viewOf } from "./header.js";
+import { setU16, setU64, u16, u64 } from "./bytes.js";
 
 const AT_NODE = 1;
 const AT_COUNT = 2;
@@ -22,13 +22,12 @@ export function isAddressed(bytes: Uint8Array, kind: number, partBytes: number):
 }
 
 export function partCount(bytes: Uint8Array): number {
-  return viewOf(bytes).getUint16(AT_COUNT);
+  return u16(bytes, AT_COUNT);
 }
 
 /** The addressee of a body that `isAddressed` found to be one. */
 export function addressee(bytes: Uint8Array): Member {
-  const view = viewOf(bytes);
-  return { node: view.getUint8(AT_NODE), incarnation: view.getBigUint64(AT_INCARNATION) };
+  return { node: bytes[AT_NODE], incarnation: u64(bytes, AT_INCARNATION) };
 }
 
 /** A body with its address and room for `count` parts of `partBytes`. */
@@ -39,10 +38,9 @@ export function newAddressed(
   partBytes: number,
 ): Uint8Array {
   const bytes = new Uint8Array(ADDRESS_BYTES + count * partBytes);
-  const view = viewOf(bytes);
   bytes[0] = kind;
   bytes[AT_NODE] = to.node;
-  view.setUint16(AT_COUNT, count);
-  view.setBigUint64(AT_INCARNATION, to.incarnation);
+  setU16(bytes, AT_COUNT, count);
+  setU64(bytes, AT_INCARNATION, to.incarnation);
   return bytes;
 }

@@ -8,7 +8,7 @@
  *      4    sequence  u32     one more than in the frame before, around 2^32
  *      8    payload           what the layer above made of it; at least one byte
  */
-import { viewOf } from "./header.js";
+import { setU32, u32 } from "./bytes.js";
 import { KIND } from "./kind.js";
 
 const AT_URGENT = 1;
@@ -21,7 +21,7 @@ export function isData(bytes: Uint8Array): boolean {
 
 /** The sequence number of a body that `isData` found to be one. */
 export function dataSequence(bytes: Uint8Array): number {
-  return viewOf(bytes).getUint32(AT_SEQUENCE);
+  return u32(bytes, AT_SEQUENCE);
 }
 
 /** The payload of such a body; it shares the memory of `bytes`. */
@@ -38,7 +38,7 @@ export function encodeData(sequence: number, payload: Uint8Array, urgent = false
   const bytes = new Uint8Array(DATA_HEADER_BYTES + payload.length);
   bytes[0] = KIND.data;
   bytes[AT_URGENT] = urgent ? 1 : 0;
-  viewOf(bytes).setUint32(AT_SEQUENCE, sequence);
+  setU32(bytes, AT_SEQUENCE, sequence);
   bytes.set(payload, DATA_HEADER_BYTES);
   return bytes;
 }

@@ -8,16 +8,18 @@
  * `sender` and `incarnation` choose the key, `link` and `counter` are the nonce. Nothing behind the
  * header is looked at before the whole datagram has proven authentic.
  */
+import { number64, setNumber64, setU32, setU64, u32, u64 } from "./bytes.js";
+
 export const MAGIC = 0x5357414c; // "SWAL"
 export const VERSION = 1;
 export const HEADER_BYTES = 28;
 
 const AT_VERSION = 4;
 const AT_SENDER = 5;
-const AT_LINK = 6;
+export const AT_LINK = 6;
 const AT_CLUSTER = 8;
 const AT_INCARNATION = 12;
-const AT_COUNTER = 20;
+export const AT_COUNTER = 20;
 
 export interface Header {
   /** Node id, 1..255. */
@@ -37,38 +39,30 @@ export type HeaderFault = "tooShort" | "badMagic" | "badVersion";
 /** What forbids reading a header at the start of `bytes`, or null. */
 export function headerFault(bytes: Uint8Array): HeaderFault | null {
   if (bytes.length < HEADER_BYTES) return "tooShort";
-  const view = viewOf(bytes);
-  if (view.getUint32(0) !== MAGIC) return "badMagic";
-  return view.getUint8(AT_VERSION) === VERSION ? null : "badVersion";
+  if (u32(bytes, 0) !== MAGIC) return "badMagic";
+  return bytes[AT_VERSION] === VERSION ? null : "badVersion";
 }
 
 /** Reads a header in which `headerFault` found nothing wrong. */
 export function readHeader(bytes: Uint8Array): Header {
-  const view = viewOf(bytes);
   return {
-    sender: view.getUint8(AT_SENDER),
-    link: view.getUint8(AT_LINK),
-    cluster: view.getUint32(AT_CLUSTER),
-    incarnation: view.getBigUint64(AT_INCARNATION),
+    sender: bytes[AT_SENDER],
+    link: bytes[AT_LINK],
+    cluster: u32(bytes, AT_CLUSTER),
+    incarnation: u64(bytes, AT_INCARNATION),
     // Above 2^53 the number is not exact, and beyond the limit the replay window knows.
-    counter: Number(view.getBigUint64(AT_COUNTER)),
+    counter: number64(bytes, AT_COUNTER),
   };
 }
 
 export function encodeHeader(header: Header): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
-  const view = viewOf(bytes);
-  view.setUint32(0, MAGIC);
-  view.setUint8(AT_VERSION, VERSION);
-  view.setUint8(AT_SENDER, header.sender);
-  view.setUint8(AT_LINK, header.link);
-  view.setUint32(AT_CLUSTER, header.cluster);
-  view.setBigUint64(AT_INCARNATION, header.incarnation);
-  view.setBigUint64(AT_COUNTER, BigInt(header.counter));
+  setU32(bytes, 0, MAGIC);
+  bytes[AT_VERSION] = VERSION;
+  bytes[AT_SENDER] = header.sender;
+  bytes[AT_LINK] = header.link;
+  setU32(bytes, AT_CLUSTER, header.cluster);
+  setU64(bytes, AT_INCARNATION, header.incarnation);
+  setNumber64(bytes, AT_COUNTER, header.counter);
   return bytes;
-}
-
-/** A DataView of exactly `bytes`, wherever they lie in their buffer. */
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

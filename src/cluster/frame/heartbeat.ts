@@ -19,7 +19,7 @@
 import { RUNS_MAX } from "../../config/limits.js";
 import { ECHOES_MAX } from "../limits.js";
 import type { Run } from "../ranges/bitmap.js";
-import { viewOf } from "./header.js";
+import { number64, setNumber64, setU16, setU32, setU64, u16, u32, u64 } from "./bytes.js";
 import { KIND, STATES, type State, stateCode } from "./kind.js";
 
 const AT_STATE = 1;
@@ -34,7 +34,6 @@ const AT_SENT = 48;
 const AT_RUNS = 52;
 const RUN_BYTES = 4;
 const ECHO_BYTES = 18;
-const EXACT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** "I hear this incarnation of this node, on these links, and this was its challenge." */
 export interface Echo {
@@ -62,65 +61,64 @@ export interface Heartbeat {
 /** Whether `bytes` are a heartbeat in every respect but the number of buckets. */
 export function isHeartbeat(bytes: Uint8Array): boolean {
   if (bytes.length < AT_RUNS || bytes[0] !== KIND.heartbeat) return false;
-  const view = viewOf(bytes);
-  const runs = view.getUint16(AT_RUN_COUNT);
-  const echoes = view.getUint16(AT_ECHO_COUNT);
+  const runs = u16(bytes, AT_RUN_COUNT);
+  const echoes = u16(bytes, AT_ECHO_COUNT);
   if (runs > RUNS_MAX || echoes > ECHOES_MAX) return false;
   if (bytes.length !== AT_RUNS + runs * RUN_BYTES + echoes * ECHO_BYTES) return false;
-  const state = view.getUint8(AT_STATE);
+  const state = bytes[AT_STATE];
   if (state < 1 || state > STATES.length) return false;
-  const exact = [AT_TICK, AT_EPOCH].every((at) => view.getBigUint64(at) <= EXACT_MAX);
-  return exact && areAscending(view, runs) && areNamed(view, runs, echoes);
+  if (number64(bytes, AT_TICK) > Number.MAX_SAFE_INTEGER) return false;
+  if (number64(bytes, AT_EPOCH) > Number.MAX_SAFE_INTEGER) return false;
+  return areAscending(bytes, runs) && areNamed(bytes, runs, echoes);
 }
 
-function areAscending(view: DataView, runs: number): boolean {
+function areAscending(bytes: Uint8Array, runs: number): boolean {
   let free = 0;
   for (let at = AT_RUNS; at < AT_RUNS + runs * RUN_BYTES; at += RUN_BYTES) {
-    const first = view.getUint16(at);
-    const last = view.getUint16(at + 2);
+    const first = u16(bytes, at);
+    const last = u16(bytes, at + 2);
     if (first < free || last < first) return false;
     free = last + 2; // touching runs would be one run
   }
   return true;
 }
 
-function areNamed(view: DataView, runs: number, echoes: number): boolean {
+function areNamed(bytes: Uint8Array, runs: number, echoes: number): boolean {
   const start = AT_RUNS + runs * RUN_BYTES;
   for (let index = 0; index < echoes; index++) {
-    if (view.getUint8(start + index * ECHO_BYTES) === 0) return false;
+    if (bytes[start + index * ECHO_BYTES] === 0) return false;
   }
   return true;
 }
 
 /** Reads what `isHeartbeat` found to be one. */
 export function readHeartbeat(bytes: Uint8Array): Heartbeat {
-  const view = viewOf(bytes);
-  const runCount = view.getUint16(AT_RUN_COUNT);
+  const runCount = u16(bytes, AT_RUN_COUNT);
   const echoesAt = AT_RUNS + runCount * RUN_BYTES;
   return {
-    state: STATES[view.getUint8(AT_STATE) - 1] as State,
-    tick: Number(view.getBigUint64(AT_TICK)),
-    epoch: Number(view.getBigUint64(AT_EPOCH)),
-    viewHash: view.getBigUint64(AT_VIEW),
-    configDigest: view.getBigUint64(AT_CONFIG),
-    challenge: view.getBigUint64(AT_CHALLENGE),
-    sent: view.getUint32(AT_SENT),
+    state: STATES[bytes[AT_STATE] - 1] as State,
+    tick: number64(bytes, AT_TICK),
+    epoch: number64(bytes, AT_EPOCH),
+    viewHash: u64(bytes, AT_VIEW),
+    configDigest: u64(bytes, AT_CONFIG),
+    challenge: u64(bytes, AT_CHALLENGE),
+    sent: u32(bytes, AT_SENT),
     runs: Array.from({ length: runCount }, (_, index): Run => {
       const at = AT_RUNS + index * RUN_BYTES;
-      return [view.getUint16(at), view.getUint16(at + 2)];
+      return [u16(bytes, at), u16(bytes, at + 2)];
     }),
-    echoes: Array.from({ length: view.getUint16(AT_ECHO_COUNT) }, (_, index) =>
-      readEcho(view, echoesAt + index * ECHO_BYTES),
+    echoes: Array.from({ length: u16(bytes, AT_ECHO_COUNT) }, (_, index) =>
+      readEcho(bytes, echoesAt + index * ECHO_BYTES),
     ),
   };
 }
 
-function readEcho(view: DataView, at: number): Echo {
+function readEcho(bytes: Uint8Array, at: number): Echo {
   return {
-    node: view.getUint8(at),
-    links: view.getUint8(at + 1),
-    incarnation: view.getBigUint64(at + 2),
-    challenge: view.getBigUint64(at + 10),
+    node: bytes[at],
+    links: bytes[at + 1],
+    incarnation: u64(bytes, at + 2),
+    challenge: u64(bytes, at + 10),
   };
 }
 
@@ -128,30 +126,29 @@ function readEcho(view: DataView, at: number): Echo {
 export function encodeHeartbeat(beat: Heartbeat): Uint8Array {
   const echoesAt = AT_RUNS + beat.runs.length * RUN_BYTES;
   const bytes = new Uint8Array(echoesAt + beat.echoes.length * ECHO_BYTES);
-  const view = viewOf(bytes);
   bytes[0] = KIND.heartbeat;
   bytes[AT_STATE] = stateCode(beat.state);
-  view.setBigUint64(AT_TICK, BigInt(beat.tick));
-  view.setBigUint64(AT_EPOCH, BigInt(beat.epoch));
-  view.setBigUint64(AT_VIEW, beat.viewHash);
-  view.setBigUint64(AT_CONFIG, beat.configDigest);
-  view.setBigUint64(AT_CHALLENGE, beat.challenge);
-  view.setUint32(AT_SENT, beat.sent);
-  view.setUint16(AT_RUN_COUNT, beat.runs.length);
-  view.setUint16(AT_ECHO_COUNT, beat.echoes.length);
+  setNumber64(bytes, AT_TICK, beat.tick);
+  setNumber64(bytes, AT_EPOCH, beat.epoch);
+  setU64(bytes, AT_VIEW, beat.viewHash);
+  setU64(bytes, AT_CONFIG, beat.configDigest);
+  setU64(bytes, AT_CHALLENGE, beat.challenge);
+  setU32(bytes, AT_SENT, beat.sent);
+  setU16(bytes, AT_RUN_COUNT, beat.runs.length);
+  setU16(bytes, AT_ECHO_COUNT, beat.echoes.length);
   beat.runs.forEach(([first, last], index) => {
-    view.setUint16(AT_RUNS + index * RUN_BYTES, first);
-    view.setUint16(AT_RUNS + index * RUN_BYTES + 2, last);
+    setU16(bytes, AT_RUNS + index * RUN_BYTES, first);
+    setU16(bytes, AT_RUNS + index * RUN_BYTES + 2, last);
   });
   for (const [index, echo] of beat.echoes.entries()) {
-    writeEcho(view, echoesAt + index * ECHO_BYTES, echo);
+    writeEcho(bytes, echoesAt + index * ECHO_BYTES, echo);
   }
   return bytes;
 }
 
-function writeEcho(view: DataView, at: number, echo: Echo): void {
-  view.setUint8(at, echo.node);
-  view.setUint8(at + 1, echo.links);
-  view.setBigUint64(at + 2, echo.incarnation);
-  view.setBigUint64(at + 10, echo.challenge);
+function writeEcho(bytes: Uint8Array, at: number, echo: Echo): void {
+  bytes[at] = echo.node;
+  bytes[at + 1] = echo.links;
+  setU64(bytes, at + 2, echo.incarnation);
+  setU64(bytes, at + 10, echo.challenge);
 }

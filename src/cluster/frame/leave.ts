@@ -6,7 +6,7 @@
  *      1    zero   u8[3]
  *      4    tick   u64     as in a heartbeat, higher than any sent before
  */
-import { viewOf } from "./header.js";
+import { number64, setNumber64 } from "./bytes.js";
 import { KIND } from "./kind.js";
 
 const AT_TICK = 4;
@@ -14,17 +14,17 @@ const LEAVE_BYTES = 12;
 
 export function isLeave(bytes: Uint8Array): boolean {
   if (bytes.length !== LEAVE_BYTES || bytes[0] !== KIND.leave) return false;
-  return viewOf(bytes).getBigUint64(AT_TICK) <= BigInt(Number.MAX_SAFE_INTEGER);
+  return number64(bytes, AT_TICK) <= Number.MAX_SAFE_INTEGER;
 }
 
 /** The tick of a body that `isLeave` found to be one. */
 export function leaveTick(bytes: Uint8Array): number {
-  return Number(viewOf(bytes).getBigUint64(AT_TICK));
+  return number64(bytes, AT_TICK);
 }
 
 export function encodeLeave(tick: number): Uint8Array {
   const bytes = new Uint8Array(LEAVE_BYTES);
   bytes[0] = KIND.leave;
-  viewOf(bytes).setBigUint64(AT_TICK, BigInt(tick));
+  setNumber64(bytes, AT_TICK, tick);
   return bytes;
 }

@@ -8,7 +8,7 @@
 import { NAK_RUNS_MAX } from "../limits.js";
 import type { Member } from "../membership/view.js";
 import { ADDRESS_BYTES, isAddressed, newAddressed, partCount } from "./address.js";
-import { viewOf } from "./header.js";
+import { setU16, setU32, u16, u32 } from "./bytes.js";
 import { KIND } from "./kind.js";
 
 const RUN_BYTES = 6;
@@ -27,20 +27,18 @@ export function isNak(bytes: Uint8Array): boolean {
 
 /** The runs of a body that `isNak` found to be one. */
 export function nakRuns(bytes: Uint8Array): SequenceRun[] {
-  const view = viewOf(bytes);
   return Array.from({ length: partCount(bytes) }, (_, index) => {
     const at = ADDRESS_BYTES + index * RUN_BYTES;
-    return { first: view.getUint32(at), frames: view.getUint16(at + 4) };
+    return { first: u32(bytes, at), frames: u16(bytes, at + 4) };
   });
 }
 
 /** Encodes at most `NAK_RUNS_MAX` runs. */
 export function encodeNak(to: Member, runs: readonly SequenceRun[]): Uint8Array {
   const bytes = newAddressed(KIND.nak, to, runs.length, RUN_BYTES);
-  const view = viewOf(bytes);
   runs.forEach(({ first, frames }, index) => {
-    view.setUint32(ADDRESS_BYTES + index * RUN_BYTES, first);
-    view.setUint16(ADDRESS_BYTES + index * RUN_BYTES + 4, frames);
+    setU32(bytes, ADDRESS_BYTES + index * RUN_BYTES, first);
+    setU16(bytes, ADDRESS_BYTES + index * RUN_BYTES + 4, frames);
   });
   return bytes;
 }

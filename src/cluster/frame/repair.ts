@@ -8,7 +8,7 @@
 import { REPAIR_BUCKETS_MAX } from "../limits.js";
 import type { Member } from "../membership/view.js";
 import { ADDRESS_BYTES, isAddressed, newAddressed, partCount } from "./address.js";
-import { viewOf } from "./header.js";
+import { setU16, u16 } from "./bytes.js";
 import { KIND } from "./kind.js";
 
 const BUCKET_BYTES = 2;
@@ -21,9 +21,8 @@ export function isRepair(bytes: Uint8Array): boolean {
 
 /** The buckets of a body that `isRepair` found to be one. */
 export function repairBuckets(bytes: Uint8Array): number[] {
-  const view = viewOf(bytes);
   return Array.from({ length: partCount(bytes) }, (_, index) =>
-    view.getUint16(ADDRESS_BYTES + index * BUCKET_BYTES),
+    u16(bytes, ADDRESS_BYTES + index * BUCKET_BYTES),
   );
 }
 
@@ -31,7 +30,7 @@ export function repairBuckets(bytes: Uint8Array): number[] {
 export function encodeRepair(to: Member, buckets: readonly number[]): Uint8Array {
   const bytes = newAddressed(KIND.repair, to, buckets.length, BUCKET_BYTES);
   buckets.forEach((bucket, index) => {
-    viewOf(bytes).setUint16(ADDRESS_BYTES + index * BUCKET_BYTES, bucket);
+    setU16(bytes, ADDRESS_BYTES + index * BUCKET_BYTES, bucket);
   });
   return bytes;
 }

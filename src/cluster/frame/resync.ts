@@ -7,7 +7,7 @@
  */
 import type { Member } from "../membership/view.js";
 import { ADDRESS_BYTES, isAddressed, newAddressed, partCount } from "./address.js";
-import { viewOf } from "./header.js";
+import { setU32, u32 } from "./bytes.js";
 import { KIND } from "./kind.js";
 
 const TICKET_BYTES = 4;
@@ -18,11 +18,11 @@ export function isResync(bytes: Uint8Array): boolean {
 
 /** The ticket of a body that `isResync` found to be one. */
 export function resyncTicket(bytes: Uint8Array): number {
-  return viewOf(bytes).getUint32(ADDRESS_BYTES);
+  return u32(bytes, ADDRESS_BYTES);
 }
 
 export function encodeResync(to: Member, ticket: number): Uint8Array {
   const bytes = newAddressed(KIND.resync, to, 1, TICKET_BYTES);
-  viewOf(bytes).setUint32(ADDRESS_BYTES, ticket);
+  setU32(bytes, ADDRESS_BYTES, ticket);
   return bytes;
 }

@@ -8,7 +8,7 @@
  */
 import type { Member } from "../membership/view.js";
 import { ADDRESS_BYTES, isAddressed, newAddressed, partCount } from "./address.js";
-import { viewOf } from "./header.js";
+import { setU32, u32 } from "./bytes.js";
 import { KIND } from "./kind.js";
 
 const AT_SEQUENCE = ADDRESS_BYTES + 4;
@@ -25,13 +25,12 @@ export function isStart(bytes: Uint8Array): boolean {
 
 /** Reads what `isStart` found to be one. */
 export function readStart(bytes: Uint8Array): Start {
-  const view = viewOf(bytes);
-  return { ticket: view.getUint32(ADDRESS_BYTES), sequence: view.getUint32(AT_SEQUENCE) };
+  return { ticket: u32(bytes, ADDRESS_BYTES), sequence: u32(bytes, AT_SEQUENCE) };
 }
 
 export function encodeStart(to: Member, start: Start): Uint8Array {
   const bytes = newAddressed(KIND.start, to, 1, ANSWER_BYTES);
-  viewOf(bytes).setUint32(ADDRESS_BYTES, start.ticket);
-  viewOf(bytes).setUint32(AT_SEQUENCE, start.sequence);
+  setU32(bytes, ADDRESS_BYTES, start.ticket);
+  setU32(bytes, AT_SEQUENCE, start.sequence);
   return bytes;
 }

@@ -6,7 +6,8 @@
  * one incarnation; so no nonce is used twice with a key, without anything kept on disk.
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync } from "node:crypto";
-import { HEADER_BYTES, viewOf } from "../frame/header.js";
+import { setU64 } from "../frame/bytes.js";
+import { AT_COUNTER, AT_LINK, HEADER_BYTES } from "../frame/header.js";
 
 const CIPHER = "aes-256-gcm";
 const KEY_BYTES = 32;
@@ -39,7 +40,7 @@ export function deriveKey(
 ): Uint8Array {
   const info = new Uint8Array(9);
   info[0] = sender;
-  viewOf(info).setBigUint64(1, incarnation);
+  setU64(info, 1, incarnation);
   return new Uint8Array(hkdfSync("sha256", secret, `shardwall${clusterName}`, info, KEY_BYTES));
 }
 
@@ -75,9 +76,8 @@ export function unseal(key: Uint8Array, bytes: Uint8Array): Uint8Array | null {
 
 function nonceOf(header: Uint8Array): Uint8Array {
   const nonce = new Uint8Array(NONCE_BYTES);
-  const view = viewOf(header);
-  viewOf(nonce).setUint32(0, view.getUint8(6));
-  viewOf(nonce).setBigUint64(4, view.getBigUint64(20));
+  nonce[3] = header[AT_LINK];
+  nonce.set(header.subarray(AT_COUNTER, HEADER_BYTES), 4);
   return nonce;
 }
 
