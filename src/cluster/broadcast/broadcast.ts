@@ -56,6 +56,8 @@ export class Broadcast {
   readonly starts = new Starts();
   buffer: SendBuffer;
   private readonly followers = new Map<number, Follower>();
+  /** Those that are up, by id; made anew after a change. */
+  private up: readonly Follower[] | null = null;
   readonly repairs = new Repairs();
   self: Member = { node: 0, incarnation: 0n };
 
@@ -73,6 +75,7 @@ export class Broadcast {
     const { frames } = this.settings;
     this.buffer = new SendBuffer(this.settings.random32(), frames, this.buffer.total);
     this.followers.clear();
+    this.up = null;
     this.starts.clear();
   }
 
@@ -82,6 +85,7 @@ export class Broadcast {
     const follower = known?.incarnation === peer.incarnation ? known : this.meet(peer);
     this.followers.set(peer.node, follower);
     follower.isUp = true;
+    this.up = null;
     follower.heardMs = now;
     return follower;
   }
@@ -89,13 +93,16 @@ export class Broadcast {
   peerDown(peer: Member): void {
     const follower = this.find(peer);
     if (follower) follower.isUp = false;
+    this.up = null;
     this.starts.forget(peer.node);
   }
 
   /** The peers that are there, by id. */
-  peers(): Follower[] {
-    const up = [...this.followers.values()].filter(({ isUp }) => isUp);
-    return up.sort((a, b) => a.node - b.node);
+  peers(): readonly Follower[] {
+    this.up ??= [...this.followers.values()]
+      .filter(({ isUp }) => isUp)
+      .sort((a, b) => a.node - b.node);
+    return this.up;
   }
 
   /** Whether a peer says that what it tells may be out of date. */

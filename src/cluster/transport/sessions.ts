@@ -8,15 +8,21 @@ import { KEYS_PER_SECOND_MAX, LINKS_MAX, SESSIONS_MAX } from "../limits.js";
 import { ReplayWindow } from "./window.js";
 
 export interface Session {
+  readonly sender: number;
+  readonly incarnation: bigint;
   /** Keys to try: one for each secret in use, one alone once it has proven right. */
   keys: readonly Uint8Array[];
   /** One window per link of the sender: links overtake each other. */
   readonly windows: readonly ReplayWindow[];
+  /** Uses of all sessions before the last one of this; the least makes room. */
+  used: number;
 }
 
 export class Sessions {
-  /** In order of use: a Map keeps insertion order, and each use inserts again. */
-  private readonly kept = new Map<string, Session>();
+  private readonly kept: Session[] = [];
+  /** By sender, the session that was used last: nearly always the one that is asked for. */
+  private readonly latest: (Session | undefined)[] = [];
+  private uses = 0;
   private secondStart = Number.NEGATIVE_INFINITY;
   private derived = 0;
 
@@ -28,7 +34,10 @@ export class Sessions {
 
   /** The session to try, or null when this second's derivations are used up. */
   find(sender: number, incarnation: bigint, now: number): Session | null {
-    const known = this.kept.get(nameOf(sender, incarnation));
+    const latest = this.latest[sender];
+    if (latest?.incarnation === incarnation) return latest;
+    const isMeant = (each: Session) => each.sender === sender && each.incarnation === incarnation;
+    const known = this.kept.find(isMeant);
     if (known) return known;
     if (now - this.secondStart >= 1000) {
       this.secondStart = now;
@@ -37,22 +46,27 @@ export class Sessions {
     if (this.derived + this.keysEach > KEYS_PER_SECOND_MAX) return null;
     this.derived += this.keysEach;
     const windows = Array.from({ length: LINKS_MAX }, () => new ReplayWindow());
-    return { keys: this.derive(sender, incarnation), windows };
+    return { sender, incarnation, keys: this.derive(sender, incarnation), windows, used: 0 };
   }
 
   /** Keeps a session that has just opened an authentic datagram. */
-  keep(sender: number, incarnation: bigint, session: Session): void {
-    const name = nameOf(sender, incarnation);
-    this.kept.delete(name);
-    this.kept.set(name, session);
-    if (this.kept.size > SESSIONS_MAX) this.kept.delete(this.kept.keys().next().value as string);
+  keep(session: Session): void {
+    if (session.used === 0) {
+      if (this.kept.length >= SESSIONS_MAX) this.dropLeast();
+      this.kept.push(session);
+    }
+    this.uses += 1;
+    session.used = this.uses;
+    this.latest[session.sender] = session;
   }
 
   get size(): number {
-    return this.kept.size;
+    return this.kept.length;
   }
-}
 
-function nameOf(sender: number, incarnation: bigint): string {
-  return `${sender}|${incarnation}`;
+  private dropLeast(): void {
+    const least = this.kept.reduce((a, b) => (a.used < b.used ? a : b));
+    this.kept.splice(this.kept.indexOf(least), 1);
+    if (this.latest[least.sender] === least) this.latest[least.sender] = undefined;
+  }
 }

@@ -95,7 +95,7 @@ export class Transport {
   private openWith(session: Session, header: Header, bytes: Uint8Array): Opened | null {
     const body = this.unsealWith(session, bytes);
     if (!body) return this.refuse("badAuth");
-    this.sessions.keep(header.sender, header.incarnation, session);
+    this.sessions.keep(session);
     if (!session.windows[header.link].accept(header.counter)) return this.refuse("replayed");
     return { header, body };
   }

@@ -187,7 +187,7 @@ describe("keys", () => {
     for (let sender = 0; sender < 2 * SESSIONS_MAX; sender++) {
       const session = sessions.find(sender, 1n, sender * 1000);
       expect(sessions.size).toBe(Math.min(sender, SESSIONS_MAX));
-      if (session) sessions.keep(sender, 1n, session);
+      if (session) sessions.keep(session);
     }
     expect(sessions.size).toBe(SESSIONS_MAX);
   });
