@@ -40,63 +40,66 @@ export interface Checker {
 }
 
 type Hooks = Omit<Required<Checker>, "invariant" | "onQuiet">;
-type HookName = keyof Hooks;
-type Hook = (...args: never[]) => void;
+type Having<Name extends keyof Hooks> = Checker & Pick<Required<Checker>, Name>;
 
+/** Hands each hook to the checkers that have it. */
 export class Watch implements Hooks {
-  private readonly hooks: Record<HookName, Hook[]>;
+  private readonly of: { readonly [Name in keyof Hooks]: readonly Having<Name>[] };
 
   constructor(readonly checkers: readonly Checker[]) {
-    const names: readonly HookName[] = [
-      ...(["onSync", "beforeDatagram", "afterDatagram", "onOutput", "onFlowOutput"] as const),
-      ...(["onTurn", "onDeath", "onEnd", "onReach", "onAccepted", "onPassed"] as const),
-      "onSecond",
-    ];
-    const hooksOf = (name: HookName) =>
-      checkers.flatMap((each) => {
-        const hook = each[name] as Hook | undefined;
-        return hook ? [hook.bind(each) as Hook] : [];
-      });
-    this.hooks = Object.fromEntries(
-      names.map((name) => [name, hooksOf(name)]),
-    ) as typeof this.hooks;
+    const having = <Name extends keyof Hooks>(name: Name) =>
+      checkers.filter((each): each is Having<Name> => each[name] !== undefined);
+    this.of = {
+      onSync: having("onSync"),
+      beforeDatagram: having("beforeDatagram"),
+      afterDatagram: having("afterDatagram"),
+      onOutput: having("onOutput"),
+      onFlowOutput: having("onFlowOutput"),
+      onTurn: having("onTurn"),
+      onDeath: having("onDeath"),
+      onEnd: having("onEnd"),
+      onReach: having("onReach"),
+      onAccepted: having("onAccepted"),
+      onPassed: having("onPassed"),
+      onSecond: having("onSecond"),
+    };
   }
 
   onSync(machine: Machine, flows: FlowSync): void {
-    this.call("onSync", machine, flows);
+    for (const each of this.of.onSync) each.onSync(machine, flows);
   }
   beforeDatagram(process: Process, datagram: Datagram): void {
-    this.call("beforeDatagram", process, datagram);
+    for (const each of this.of.beforeDatagram) each.beforeDatagram(process, datagram);
   }
   afterDatagram(process: Process, datagram: Datagram, outputs: readonly Output[]): void {
-    this.call("afterDatagram", process, datagram, outputs);
+    for (const each of this.of.afterDatagram) each.afterDatagram(process, datagram, outputs);
   }
   onOutput(machine: Machine, process: Process, output: Output): void {
-    this.call("onOutput", machine, process, output);
+    for (const each of this.of.onOutput) each.onOutput(machine, process, output);
   }
   onFlowOutput(machine: Machine, process: Process, output: FlowOutput): void {
-    this.call("onFlowOutput", machine, process, output);
+    for (const each of this.of.onFlowOutput) each.onFlowOutput(machine, process, output);
   }
   onTurn(machine: Machine, process: Process): void {
-    this.call("onTurn", machine, process);
+    for (const each of this.of.onTurn) each.onTurn(machine, process);
   }
   onDeath(machine: Machine, process: Process, isMachine: boolean): void {
-    this.call("onDeath", machine, process, isMachine);
+    for (const each of this.of.onDeath) each.onDeath(machine, process, isMachine);
   }
   onEnd(machine: Machine, cause: "left" | "fatal"): void {
-    this.call("onEnd", machine, cause);
+    for (const each of this.of.onEnd) each.onEnd(machine, cause);
   }
   onReach(machine: Machine): void {
-    this.call("onReach", machine);
+    for (const each of this.of.onReach) each.onReach(machine);
   }
   onAccepted(machine: Machine, process: Process, packet: Packet, bucket: number): void {
-    this.call("onAccepted", machine, process, packet, bucket);
+    for (const each of this.of.onAccepted) each.onAccepted(machine, process, packet, bucket);
   }
   onPassed(packet: Packet, accepted: number): void {
-    this.call("onPassed", packet, accepted);
+    for (const each of this.of.onPassed) each.onPassed(packet, accepted);
   }
   onSecond(): void {
-    this.call("onSecond");
+    for (const each of this.of.onSecond) each.onSecond();
   }
 
   /** All that keeps the cluster from being settled, with the invariant that asks for it. */
@@ -105,9 +108,5 @@ export class Watch implements Hooks {
       const what = each.onQuiet?.() ?? "";
       return what === "" ? [] : [{ invariant: each.invariant, what }];
     });
-  }
-
-  private call(name: HookName, ...args: unknown[]): void {
-    for (const hook of this.hooks[name]) (hook as (...given: unknown[]) => void)(...args);
   }
 }

@@ -22,7 +22,7 @@ export class Messages implements Checker {
   readonly invariant = "R5, P5";
   taken = 0;
   refused = 0;
-  private readonly seen = new WeakMap<Process, Set<number>>();
+  private readonly seen = new WeakMap<Process, Seen>();
   private readonly epochs = new WeakMap<Process, { incarnation: bigint; epoch: number }>();
   private datagram: Datagram | null = null;
   private opened = 0;
@@ -73,7 +73,7 @@ export class Messages implements Checker {
   }
 
   private listen(process: Process): void {
-    const seen = new Set<number>();
+    const seen = new Seen();
     this.seen.set(process, seen);
     const parts = partsOf(process.control.node);
     const take = parts.onMessage.bind(parts);
@@ -84,15 +84,35 @@ export class Messages implements Checker {
     };
   }
 
-  private judge(seen: Set<number>): void {
+  private judge(seen: Seen): void {
     this.opened += 1;
     if (!this.datagram) return;
     const { fate, number } = this.datagram;
     if (fate === "damaged" || fate === "forged") {
       throw new Violation("P5", `datagram ${number} is ${fate}, and was taken`);
     }
-    if (seen.has(number)) throw new Violation("P5", `datagram ${number} was taken twice`);
-    seen.add(number);
+    if (!seen.add(number)) throw new Violation("P5", `datagram ${number} was taken twice`);
+  }
+}
+
+/** Numbers of datagrams, as bits. */
+class Seen {
+  private words = new Uint32Array(64);
+
+  /** False when it is there already. */
+  add(number: number): boolean {
+    const word = number >>> 5;
+    if (word >= this.words.length) this.grow(word);
+    const bit = 1 << (number & 31);
+    if ((this.words[word] & bit) !== 0) return false;
+    this.words[word] |= bit;
+    return true;
+  }
+
+  private grow(word: number): void {
+    const words = new Uint32Array(2 * word);
+    words.set(this.words);
+    this.words = words;
   }
 }
 
