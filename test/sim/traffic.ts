@@ -11,8 +11,12 @@ const SYN_RETRY_MS = 1000;
 const SYN_TRIES = 3;
 /** Connections that are kept in mind; above: no new ones. */
 const OPEN_MAX = 150;
-/** Connections that a flood opens, most of them without an answer. */
+/**
+ * Connections that a flood opens in a second, most of them without an answer; fewer where the
+ * failure time is longer than this, since floods last longer there.
+ */
 const FLOOD_PER_SECOND = 60;
+const BRISK_MS = 2000;
 
 export class Traffic {
   readonly counters = { opened: 0, failed: 0, closed: 0, packets: 0 };
@@ -20,6 +24,7 @@ export class Traffic {
   private index = 0;
   private isOver = false;
   private floods = 0;
+  private readonly floodPerSecond: number;
 
   constructor(
     private readonly scene: Scene,
@@ -27,10 +32,12 @@ export class Traffic {
     private readonly workload: Workload,
     private readonly machines: readonly Machine[],
     private readonly connections: Map<string, Connection>,
-  ) {}
+  ) {
+    this.floodPerSecond = FLOOD_PER_SECOND * Math.min(1, BRISK_MS / scene.sim.failureMs);
+  }
 
   begin(): void {
-    const gapMs = 1000 / (this.workload.opensPerSecond + this.floods * FLOOD_PER_SECOND);
+    const gapMs = 1000 / (this.workload.opensPerSecond + this.floods * this.floodPerSecond);
     this.scene.agenda.in(this.random.around(gapMs), () => {
       if (this.isOver) return;
       this.connect();
