@@ -169,6 +169,7 @@ NAPI_MODULE_INIT() {
   bool defined = DefineBpf(env, exports) && DefineBpfMap(env, exports) &&
                  DefineClock(env, exports) &&
                  DefineEventFd(env, exports) && DefineLinkGroup(env, exports) &&
+                 DefineMemory(env, exports) &&
                  DefineNetlink(env, exports) && DefineQueue(env, exports);
   if (!defined) napi_throw_error(env, nullptr, "shardwall addon: registration failed");
   return exports;

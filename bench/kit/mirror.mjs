@@ -1,8 +1,9 @@
 /** A mirror that holds the flows of a MemoryCapture. */
 import { dissect } from "../../dist/packet/dissect/dissect.js";
 import { newPacket } from "../../dist/packet/dissect/packet.js";
-import { flowKey, hashOfKey } from "../../dist/packet/flow/key.js";
+import { flowKey } from "../../dist/packet/flow/key.js";
 import { bootMs } from "../../dist/platform/clock.js";
+import { tableMemory } from "../../dist/platform/table-memory.js";
 import { FLOW_KEY, Mirror, mirrorBytes, NOT_MIRRORED } from "../../dist/state/mirror.js";
 import { IP_BYTES, writeClient, writeReply } from "./packets.mjs";
 
@@ -15,8 +16,8 @@ export const PLACES_PER_FLOW = 2;
 /** @param flows a power of two. @returns the mirror, its bytes, and how many flows it found no place for */
 export function fullMirror(flows, seed) {
   const places = flows * PLACES_PER_FLOW;
-  const buffer = new SharedArrayBuffer(mirrorBytes(1, places));
-  const mirror = new Mirror({ buffer, shards: 1, flows: places, own: 0, idleMs: IDLE_MS });
+  const memory = tableMemory(mirrorBytes(1, places));
+  const mirror = new Mirror({ ...memory, shards: 1, flows: places, own: 0, idleMs: IDLE_MS });
   const keys = keysOf(seed);
   const now = bootMs();
   keys.each(flows, (key, hash) => mirror.remember(key, hash, BUCKET, now));
@@ -24,7 +25,7 @@ export function fullMirror(flows, seed) {
   keys.each(flows, (key, hash) => {
     if (mirror.find(key, hash, now) === NOT_MIRRORED) missing++;
   });
-  return { mirror, bytes: buffer.byteLength, missing };
+  return { mirror, bytes: memory.buffer.byteLength, missing };
 }
 
 /** Key and hash of each flow, as a worker makes them of its packets. */
@@ -37,8 +38,7 @@ function keysOf(seed) {
     for (let flow = 0; flow < flows; flow++) {
       writeClient(bytes, 0, flow);
       dissect(bytes, 0, IP_BYTES, packet);
-      flowKey(packet, key);
-      action(key, hashOfKey(key, seed));
+      action(key, flowKey(packet, key, seed));
     }
   };
   return { each };

@@ -17,6 +17,7 @@ export class Batch {
   readonly descriptors: Int32Array;
   readonly verdicts: Int32Array;
   readonly marks: Int32Array;
+  /** Until a packet is judged: what its dissector said. */
   readonly reasons: Uint8Array;
   count = 0;
 

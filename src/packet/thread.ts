@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { MIRROR_FLOWS, MIRROR_IDLE_MS } from "../config/limits.js";
 import type { DataplaneConfig, HashMode } from "../config/types.js";
+import type { TableMemory } from "../platform/table-memory.js";
 import { enterThread } from "../platform/threads.js";
 import { type SharedBuffer, SharedState } from "../state/layout.js";
 import { MarkField } from "../state/mark-field.js";
@@ -23,7 +24,7 @@ export interface PacketThreadData {
   readonly hash: { readonly mode: HashMode; readonly buckets: number };
   readonly dataplane: DataplaneConfig;
   /** Memory of the mirror; null where the hash is symmetric. */
-  readonly mirror: SharedArrayBuffer | null;
+  readonly mirror: TableMemory | null;
   readonly translated: readonly TranslatedAddress[];
 }
 
@@ -46,10 +47,10 @@ const worker = new Worker({
   translated: new TranslatedPorts(data.translated, hash.buckets),
 });
 
-function shardOf(buffer: SharedArrayBuffer): Mirror {
+function shardOf(memory: TableMemory): Mirror {
   const { index: own, dataplane: settings } = data;
   const shards = settings.queues;
-  return new Mirror({ buffer, shards, flows: MIRROR_FLOWS, own, idleMs: MIRROR_IDLE_MS });
+  return new Mirror({ ...memory, shards, flows: MIRROR_FLOWS, own, idleMs: MIRROR_IDLE_MS });
 }
 
 parentPort?.postMessage("ready");

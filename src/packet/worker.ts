@@ -7,7 +7,7 @@
  * between.
  */
 import { bootMs } from "../platform/clock.js";
-import { DESCRIPTOR } from "../platform/native.js";
+import { BATCH_MAX, DESCRIPTOR } from "../platform/native.js";
 import { type Counters, EXTRA } from "../state/counters.js";
 import type { SharedState } from "../state/layout.js";
 import { leaseLeft } from "../state/lease-word.js";
@@ -43,7 +43,8 @@ export interface WorkerParts {
 
 export class Worker {
   private readonly counters: Counters;
-  private readonly packet = newPacket();
+  /** What was dissected, by the packet's index in its batch. */
+  private readonly packets = Array.from({ length: BATCH_MAX }, newPacket);
   private readonly options: number;
 
   constructor(private readonly parts: WorkerParts) {
@@ -62,14 +63,15 @@ export class Worker {
   breathe(): void {
     const { capture, batch, state, index, mirror } = this.parts;
     capture.receive(batch, WAIT_MS);
-    state.markWorkerAlive(index, bootMs());
+    const nowMs = bootMs();
+    state.markWorkerAlive(index, nowMs);
     if (batch.count === 0) return;
     const leased = this.isLeased();
-    mirror?.begin(bootMs());
-    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.contain(i, leased);
-    // A pause may have come in between: what was accepted under a lease that is over is dropped.
-    const stillLeased = this.isLeased();
-    for (let i = 0; i < batch.count; i++) this.conclude(i, stillLeased);
+    mirror?.begin(nowMs);
+    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.read(i);
+    mirror?.fetch();
+    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.judge(i, leased);
+    this.conclude();
     capture.settle(batch);
     this.count();
   }
@@ -80,50 +82,69 @@ export class Worker {
   }
 
   /**
+   * Dissects packet `i`; returns `OK` or the reason to drop it.
+   *
    * Every node sees every packet: one that ended the thread here would end it everywhere, again and
-   * again, as long as somebody sends it. So a bug costs the packet that meets it, and is counted.
+   * again, as long as somebody sends it. So a bug costs the packet that meets it, and is counted;
+   * the same in `judge`.
    */
-  private contain(i: number, leased: boolean): number {
+  private read(i: number): number {
+    const { batch, mark, mirror } = this.parts;
+    const packet = this.packets[i] as Int32Array;
     try {
-      return this.judge(i, leased);
+      const at = batch.word(i, DESCRIPTOR.OFFSET);
+      const status = dissect(batch.bytes, at, at + batch.word(i, DESCRIPTOR.CAPTURED), packet);
+      if (status !== OK || mirror === null) return status;
+      if (mark.bucketOf(batch.word(i, DESCRIPTOR.MARK)) === NO_BUCKET) mirror.ask(i, packet);
+      return OK;
+    } catch {
+      return Reason.FAULT;
+    }
+  }
+
+  private judge(i: number, leased: boolean): number {
+    try {
+      return this.reasonFor(i, leased);
     } catch {
       return Reason.FAULT;
     }
   }
 
   /** The reason for packet `i`; leaves the mark that an accepted packet carries on. */
-  private judge(i: number, leased: boolean): number {
+  private reasonFor(i: number, leased: boolean): number {
     const { batch, hash, mark, state, mirror, translated } = this.parts;
-    const at = batch.word(i, DESCRIPTOR.OFFSET);
-    const end = at + batch.word(i, DESCRIPTOR.CAPTURED);
+    const packet = this.packets[i] as Int32Array;
+    const status = batch.reasons[i] as number;
+    const kind = packet[CLASS] as number;
     const given = batch.word(i, DESCRIPTOR.MARK);
-    const status = dissect(batch.bytes, at, end, this.packet);
-    const kind = this.packet[CLASS] as number;
     if (!mark.isCluster(given)) {
       return decide(leased, status, kind, Flow.OUTSIDE, NO_BUCKET, state.owned, this.options);
     }
     let known = mark.bucketOf(given);
-    if (known === NO_BUCKET && status === OK && mirror !== null) known = mirror.find(this.packet);
+    if (known === NO_BUCKET && status === OK && mirror !== null) known = mirror.find(i);
     const flow = flowOf(known, state.owned);
     let bucket = known;
     let options = this.options;
     if (flow === Flow.NONE && status === OK) {
-      bucket = translated.bucketOf(this.packet);
+      bucket = translated.bucketOf(packet);
       // A translated port names the bucket whoever opened the flow.
       if (bucket !== NO_SLICE) options &= ~DecideOption.OPENER;
-      else bucket = hash.bucketOf(hash.hash(this.packet));
+      else bucket = hash.bucketOf(hash.hash(packet));
     }
     batch.marks[i] = bucket === NO_BUCKET ? given : mark.with(given, bucket);
     const reason = decide(leased, status, kind, flow, bucket, state.owned, options);
-    if (reason === Reason.FOREIGN_NEW && mirror !== null)
-      mirror.remember(this.packet, kind, bucket);
+    if (reason === Reason.FOREIGN_NEW && mirror !== null) mirror.remember(i, kind, bucket);
     return reason;
   }
 
-  private conclude(i: number, leased: boolean): void {
+  /** A pause may have come in between: what was accepted under a lease that is over is dropped. */
+  private conclude(): void {
     const { batch } = this.parts;
-    if (!leased) batch.reasons[i] = Reason.LEASE_EXPIRED;
-    batch.verdicts[i] = accepts(batch.reasons[i] as number) ? NF_ACCEPT : NF_DROP;
+    const { reasons, verdicts, count } = batch;
+    if (!this.isLeased()) reasons.fill(Reason.LEASE_EXPIRED, 0, count);
+    for (let i = 0; i < count; i++) {
+      verdicts[i] = accepts(reasons[i] as number) ? NF_ACCEPT : NF_DROP;
+    }
   }
 
   private count(): void {

@@ -105,6 +105,12 @@ interface Addon {
   nameThread(name: string): void;
   niceThread(value: number): void;
   realtimeThread(priority: number): void;
+  /**
+   * Asks for huge pages for memory that nobody has touched yet, a hint to the kernel.
+   * @param bytes at least 2 MiB
+   * @returns offset of the first byte on a border of huge pages, below 2 MiB
+   */
+  alignTable(bytes: Uint8Array): number;
   /** `name`: 15 letters, digits and `_`, for people. */
   BpfMap: new (
     type: number,

@@ -8,7 +8,7 @@ export function bitmapWords(buckets: number): number {
 /** Whether `bucket` is in the set; false for a bucket beyond the end. */
 export function hasBucket(bitmap: Int32Array, bucket: number): boolean {
   const word = bucket >>> 5;
-  return word < bitmap.length && ((Atomics.load(bitmap, word) >>> (bucket & 31)) & 1) === 1;
+  return word < bitmap.length && (((bitmap[word] as number) >>> (bucket & 31)) & 1) === 1;
 }
 
 /**

@@ -11,9 +11,12 @@ const NONE = -1;
 
 export class MarkField {
   private readonly shift: number;
+  /** The mask as a signed number: a larger one would be a fraction to the compiler. */
+  private readonly bits: number;
 
   /** @param mask adjacent bits, enough of them for all buckets and two values more */
   constructor(readonly mask: number) {
+    this.bits = mask | 0;
     this.shift = 31 - Math.clz32(mask & -mask);
   }
 
@@ -24,17 +27,17 @@ export class MarkField {
 
   /** `mark` with `bucket` in it; the bits outside the mask stay. */
   with(mark: number, bucket: number): number {
-    return (mark & ~this.mask) | ((bucket + 1) << this.shift);
+    return (mark & ~this.bits) | ((bucket + 1) << this.shift);
   }
 
   isCluster(mark: number): boolean {
-    return (mark & this.mask) !== 0;
+    return (mark & this.bits) !== 0;
   }
 
   /** The bucket in `mark`, or -1 where it holds none. */
   bucketOf(mark: number): number {
-    const field = mark & this.mask;
-    if (field === 0 || field === (this.mask | 0)) return NONE;
+    const field = mark & this.bits;
+    if (field === 0 || field === this.bits) return NONE;
     return (field >>> this.shift) - 1;
   }
 }

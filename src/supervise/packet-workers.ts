@@ -6,6 +6,7 @@ import type { PacketThreadData } from "../packet/thread.js";
 import { bootMs } from "../platform/clock.js";
 import type { Logger } from "../platform/log.js";
 import { type EventFd, native } from "../platform/native.js";
+import { type TableMemory, tableMemory } from "../platform/table-memory.js";
 import { SupervisedThread } from "../platform/threads.js";
 import type { SharedBuffer, SharedState } from "../state/layout.js";
 import { mirrorBytes } from "../state/mirror.js";
@@ -34,12 +35,12 @@ export class PacketWorkers {
   private readonly wake: EventFd[] = [];
   private readonly threads: SupervisedThread[] = [];
 
-  private readonly mirror: SharedArrayBuffer | null;
+  private readonly mirror: TableMemory | null;
 
   private constructor(private readonly settings: PacketWorkersSettings) {
     const { cluster, dataplane } = settings.config;
     const bytes = mirrorBytes(dataplane.queues, MIRROR_FLOWS);
-    this.mirror = cluster.hash.mode === "tuple" ? null : new SharedArrayBuffer(bytes);
+    this.mirror = cluster.hash.mode === "tuple" ? null : tableMemory(bytes);
   }
 
   /**

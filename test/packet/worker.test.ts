@@ -78,7 +78,7 @@ describe("the packet loop", () => {
 
   function worker(mode: HashMode, pickup = false): Worker {
     const buffer = new SharedArrayBuffer(mirrorBytes(1, 64));
-    const mirror = new Mirror({ buffer, shards: 1, flows: 64, own: 0, idleMs: 60_000 });
+    const mirror = new Mirror({ buffer, at: 0, shards: 1, flows: 64, own: 0, idleMs: 60_000 });
     return new Worker({
       index: 0,
       state,

@@ -61,7 +61,7 @@ class Model {
 function play(list: readonly Step[], hashOf: (flow: number) => number): [number, number][] {
   const buffer = new SharedArrayBuffer(mirrorBytes(SHARDS, FLOWS));
   const mirrors = Array.from({ length: SHARDS }, (_, own) => {
-    return new Mirror({ buffer, shards: SHARDS, flows: FLOWS, own, idleMs: IDLE_MS });
+    return new Mirror({ buffer, at: 0, shards: SHARDS, flows: FLOWS, own, idleMs: IDLE_MS });
   });
   const model = new Model();
   const found: [number, number][] = [];

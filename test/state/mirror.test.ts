@@ -10,7 +10,7 @@ function shards(count: number, flows: number): Mirror[] {
   const buffer = new SharedArrayBuffer(mirrorBytes(count, flows));
   return Array.from(
     { length: count },
-    (_, own) => new Mirror({ buffer, shards: count, flows, own, idleMs: IDLE_MS }),
+    (_, own) => new Mirror({ buffer, at: 0, shards: count, flows, own, idleMs: IDLE_MS }),
   );
 }
 

@@ -1,11 +1,23 @@
-/** The mirror as a worker uses it: dissected packets in, buckets out, nothing allocated. */
+/**
+ * The mirror as a worker uses it: dissected packets in, buckets out, nothing allocated.
+ *
+ * A batch goes through it in three steps, since a look-up waits for memory and does little else:
+ * `ask` for each packet, `fetch` once, then `find` and `remember` in the order of the packets.
+ */
+import { BATCH_MAX } from "../../platform/native.js";
 import { FLOW_KEY, type Mirror } from "../../state/mirror.js";
 import { OPENS } from "../dissect/packet.js";
-import { flowKey, hashOfKey } from "./key.js";
+import { flowKey } from "./key.js";
 
 export class FlowMirror {
-  private readonly key = new Int32Array(FLOW_KEY.WORDS);
+  /** By the packet's index in its batch. */
+  private readonly keys = Array.from({ length: BATCH_MAX }, () => new Int32Array(FLOW_KEY.WORDS));
+  private readonly hashes = new Int32Array(BATCH_MAX);
+  /** Indices of the packets that were asked for. */
+  private readonly asked = new Int32Array(BATCH_MAX);
+  private count = 0;
   private nowMs = 0;
+  private touched = 0;
 
   /** @param seed of the table's hash: secret, or a chain could be filled on purpose */
   constructor(
@@ -21,21 +33,33 @@ export class FlowMirror {
   /** Begins a batch; its packets are seen at `nowMs`. */
   begin(nowMs: number): void {
     this.nowMs = nowMs;
+    this.count = 0;
   }
 
-  /** The bucket of the packet's flow, or `NO_BUCKET`. */
-  find(packet: Int32Array): number {
-    return this.mirror.find(this.key, this.hashOf(packet), this.nowMs);
+  /** Packet `i` of the batch will be looked up. */
+  ask(i: number, packet: Int32Array): void {
+    this.hashes[i] = flowKey(packet, this.keys[i] as Int32Array, this.seed);
+    this.asked[this.count++] = i;
   }
 
-  /** Remembers who opened a flow that another node handles. */
-  remember(packet: Int32Array, kind: number, bucket: number): void {
+  /** Has the memory fetch what the look-ups of this batch will read. */
+  fetch(): void {
+    const { mirror, hashes, asked, count } = this;
+    let touched = 0;
+    for (let at = 0; at < count; at++) {
+      touched ^= mirror.touch(hashes[asked[at] as number] as number);
+    }
+    this.touched ^= touched;
+  }
+
+  /** The bucket of the flow of packet `i`, which was asked for, or `NO_BUCKET`. */
+  find(i: number): number {
+    return this.mirror.find(this.keys[i] as Int32Array, this.hashes[i] as number, this.nowMs);
+  }
+
+  /** Remembers who opened the flow of packet `i`, which was asked for: another node handles it. */
+  remember(i: number, kind: number, bucket: number): void {
     if (kind !== OPENS) return;
-    this.mirror.remember(this.key, this.hashOf(packet), bucket, this.nowMs);
-  }
-
-  private hashOf(packet: Int32Array): number {
-    flowKey(packet, this.key);
-    return hashOfKey(this.key, this.seed);
+    this.mirror.remember(this.keys[i] as Int32Array, this.hashes[i] as number, bucket, this.nowMs);
   }
 }

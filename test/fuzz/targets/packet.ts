@@ -100,7 +100,7 @@ export class PacketTarget implements Target {
     this.oracle = new PacketOracle(new DataView(batch.bytes.buffer));
     const buffer = new SharedArrayBuffer(mirrorBytes(1, WAYS));
     this.mirrorWords = new Int32Array(buffer);
-    const mirror = new Mirror({ buffer, shards: 1, flows: WAYS, own: 0, idleMs: 60_000 });
+    const mirror = new Mirror({ buffer, at: 0, shards: 1, flows: WAYS, own: 0, idleMs: 60_000 });
     this.hashes = MODES.map((mode) => new BucketHash({ mode, seed: SEED, buckets: BUCKETS }));
     this.workers = this.hashes.flatMap((hash) =>
       [false, true].map((pickup) => {
