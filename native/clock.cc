@@ -1,5 +1,5 @@
 // Functions of the calling thread: the clock that also counts suspended time, its name, its nice
-// value.
+// value, its timers.
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -60,13 +60,19 @@ napi_value RealtimeThread(napi_env env, napi_callback_info info) {
   return Undefined(env);
 }
 
+// exactTimers(): the kernel may put this thread's timers off by a nanosecond instead of 50 us.
+napi_value ExactTimers(napi_env env, napi_callback_info) {
+  prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+  return Undefined(env);
+}
+
 }  // namespace
 
 bool DefineClock(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
       Method("now", Now), Method("nameThread", NameThread), Method("niceThread", NiceThread),
-      Method("realtimeThread", RealtimeThread)};
-  return napi_define_properties(env, exports, 4, functions) == napi_ok;
+      Method("realtimeThread", RealtimeThread), Method("exactTimers", ExactTimers)};
+  return napi_define_properties(env, exports, 5, functions) == napi_ok;
 }
 
 }  // namespace shardwall

@@ -2,11 +2,13 @@
 // and its verdicts go out with one more; crossing the border per packet would cost more than the
 // decision. queue_wire.h has the words that describe a packet.
 #include <arpa/inet.h>
+#include <linux/netfilter.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <new>
 
 #include "classes.h"
@@ -18,6 +20,7 @@ namespace shardwall {
 namespace {
 
 constexpr size_t kBatchMax = 256;
+constexpr int64_t kPauseMaxUs = 1000;
 constexpr size_t kAttributesMax = 256;  // netlink headers and all attributes but the payload
 
 struct Queue {
@@ -140,6 +143,21 @@ bool Take(Queue* queue, const uint8_t* slot, size_t length, size_t slot_offset, 
   return message == Message::kPacket;
 }
 
+// Reads what is there, without waiting. Returns the number of messages, 0 for none, or -1.
+int ReadBatch(Queue* queue, size_t batch) {
+  int received = recvmmsg(queue->fd, queue->headers, static_cast<unsigned>(batch), MSG_DONTWAIT,
+                          nullptr);
+  if (received >= 0) return received;
+  if (errno == ENOBUFS) queue->overruns++;
+  return errno == ENOBUFS || errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
+// Packets gather meanwhile. A signal ends it early, which does no harm.
+void Pause(int64_t microseconds) {
+  timespec time = {0, static_cast<long>(microseconds * 1000)};
+  nanosleep(&time, nullptr);
+}
+
 // Blocks until a packet, the wake-up or the time-out. Returns an errno, and whether packets are
 // there.
 int Wait(Queue* queue, int wake, int timeout_ms, bool* readable) {
@@ -149,39 +167,41 @@ int Wait(Queue* queue, int wake, int timeout_ms, bool* readable) {
   return ready < 0 && errno != EINTR ? errno : 0;
 }
 
-// receive(bytes, descriptors, slotSize, wakeFd, timeoutMs): the number of packets, 0 on wake-up or
-// time-out.
+// receive(bytes, descriptors, slotSize, wakeFd, timeoutMs, pauseUs): the number of packets, 0 on
+// wake-up or time-out. With a pause, what came meanwhile is read without asking whether it is there.
 napi_value Receive(napi_env env, napi_callback_info info) {
   Call call(env, info);
   auto* queue = Unwrap<Queue>(call);
   Bytes bytes;
   Words descriptors;
-  int64_t slot_size, wake, timeout;
+  int64_t slot_size, wake, timeout, pause;
   if (queue == nullptr || !call.Uint8Array(0, "bytes", kAttributesMax, &bytes) ||
       !call.Int32Array(1, "descriptors", kStride, &descriptors) ||
       !call.Int(2, "slotSize", kAttributesMax, 1 << 17, &slot_size) ||
       !call.Int(3, "wakeFd", -1, INT32_MAX, &wake) ||
-      !call.Int(4, "timeoutMs", -1, 60000, &timeout)) {
+      !call.Int(4, "timeoutMs", -1, 60000, &timeout) ||
+      !call.Int(5, "pauseUs", 0, kPauseMaxUs, &pause)) {
     return nullptr;
   }
-  bool readable = false;
-  int error = Wait(queue, static_cast<int>(wake), static_cast<int>(timeout), &readable);
-  if (error != 0) return Fail(env, "poll", error);
-  if (!readable) return Number(env, 0);
-
   size_t slot = static_cast<size_t>(slot_size);
   size_t batch = bytes.length / slot;
   if (batch > descriptors.length / kStride) batch = descriptors.length / kStride;
   if (batch > kBatchMax) batch = kBatchMax;
   for (size_t i = 0; i < batch; i++) queue->parts[i] = {bytes.data + i * slot, slot};
-  int received = recvmmsg(queue->fd, queue->headers, static_cast<unsigned>(batch), MSG_DONTWAIT,
-                          nullptr);
-  if (received < 0) {
-    if (errno == EAGAIN || errno == EINTR) return Number(env, 0);
-    if (errno != ENOBUFS) return Fail(env, "recvmmsg(NFQUEUE)", errno);
-    queue->overruns++;
-    return Number(env, 0);
+
+  int received = 0;
+  if (pause > 0) {
+    Pause(pause);
+    received = ReadBatch(queue, batch);
   }
+  if (received == 0) {
+    bool readable = false;
+    int error = Wait(queue, static_cast<int>(wake), static_cast<int>(timeout), &readable);
+    if (error != 0) return Fail(env, "poll", error);
+    if (!readable) return Number(env, 0);
+    received = ReadBatch(queue, batch);
+  }
+  if (received < 0) return Fail(env, "recvmmsg(NFQUEUE)", errno);
   size_t packets = 0;
   for (size_t i = 0; i < static_cast<size_t>(received); i++) {
     int32_t* out = descriptors.data + packets * kStride;
@@ -190,24 +210,37 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   return Number(env, static_cast<double>(packets));
 }
 
-// settle(descriptors, verdicts, marks, count): a verdict and a mark for each packet of the batch.
+// settle(descriptors, verdicts, marks, count, ordered): a verdict and a mark for each packet of the
+// batch. `ordered`: these are all packets received and not settled yet, in their order; then one
+// message does for a run of them that fare alike, since it is for all packets up to its id. What is
+// dropped needs no mark.
 napi_value Settle(napi_env env, napi_callback_info info) {
   Call call(env, info);
   auto* queue = Unwrap<Queue>(call);
   Words descriptors, verdicts, marks;
-  int64_t count;
-  if (queue == nullptr || !call.Int(3, "count", 1, kBatchMax, &count)) return nullptr;
+  int64_t count, ordered;
+  if (queue == nullptr || !call.Int(3, "count", 1, kBatchMax, &count) ||
+      !call.Int(4, "ordered", 0, 1, &ordered)) {
+    return nullptr;
+  }
   size_t packets = static_cast<size_t>(count);
   if (!call.Int32Array(0, "descriptors", packets * kStride, &descriptors) ||
       !call.Int32Array(1, "verdicts", packets, &verdicts) ||
       !call.Int32Array(2, "marks", packets, &marks)) {
     return nullptr;
   }
+  uint8_t* end = queue->verdicts;
   for (size_t i = 0; i < packets; i++) {
-    WriteVerdict(queue->number, descriptors.data[i * kStride], verdicts.data[i], marks.data[i],
-                 queue->verdicts + i * kVerdictSize);
+    size_t first = i;
+    int32_t verdict = verdicts.data[i], mark = marks.data[i];
+    while (ordered == 1 && i + 1 < packets && verdicts.data[i + 1] == verdict &&
+           (verdict == NF_DROP || marks.data[i + 1] == mark)) {
+      i++;
+    }
+    WriteVerdict(queue->number, i > first, descriptors.data[i * kStride], verdict, mark, end);
+    end += kVerdictSize;
   }
-  ssize_t sent = send(queue->fd, queue->verdicts, packets * kVerdictSize, 0);
+  ssize_t sent = send(queue->fd, queue->verdicts, static_cast<size_t>(end - queue->verdicts), 0);
   return sent < 0 ? Fail(env, "send(NFQUEUE verdicts)", errno) : Undefined(env);
 }
 

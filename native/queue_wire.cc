@@ -77,11 +77,12 @@ Message Describe(const uint8_t* slot, size_t length, size_t slot_offset, int32_t
   return out[7] >= 0 ? Message::kPacket : Message::kMalformed;
 }
 
-void WriteVerdict(uint16_t queue, int32_t id, int32_t verdict, int32_t mark, uint8_t* out) {
+void WriteVerdict(uint16_t queue, bool up_to, int32_t id, int32_t verdict, int32_t mark, uint8_t* out) {
   auto* header = reinterpret_cast<nlmsghdr*>(out);
   *header = {};
   header->nlmsg_len = kVerdictSize;
-  header->nlmsg_type = (NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_VERDICT;
+  int type = up_to ? NFQNL_MSG_VERDICT_BATCH : NFQNL_MSG_VERDICT;
+  header->nlmsg_type = static_cast<uint16_t>((NFNL_SUBSYS_QUEUE << 8) | type);
   header->nlmsg_flags = NLM_F_REQUEST;
   auto* family = reinterpret_cast<nfgenmsg*>(out + NLMSG_HDRLEN);
   *family = {};

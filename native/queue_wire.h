@@ -51,7 +51,9 @@ enum class Message {
 // `slot_offset` is where the slot begins in the array that the descriptor's offset counts from.
 Message Describe(const uint8_t* slot, size_t length, size_t slot_offset, int32_t* out);
 
-// Writes kVerdictSize bytes: the verdict (0 drop, 1 accept) and the mark of packet `id`.
-void WriteVerdict(uint16_t queue, int32_t id, int32_t verdict, int32_t mark, uint8_t* out);
+// Writes kVerdictSize bytes: the verdict (0 drop, 1 accept) and the mark of packet `id`; with
+// `up_to` also those of all packets before it that have no verdict yet.
+void WriteVerdict(uint16_t queue, bool up_to, int32_t id, int32_t verdict, int32_t mark,
+                  uint8_t* out);
 
 }  // namespace shardwall

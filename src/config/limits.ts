@@ -150,6 +150,13 @@ export const API_ANSWER_BYTES_MAX = 16_777_216;
 export const METRICS_BYTES_MAX = 4_194_304;
 
 /**
+ * A packet worker to which so many packets came in the last millisecond pauses before it reads the
+ * next, for this long, in microseconds: the most that its packets wait longer. Below, it does not.
+ */
+export const PACE_PACKETS_PER_MS = 30;
+export const PACE_PAUSE_US = 100;
+
+/**
  * Flows that a packet worker remembers where only the opener's address is hashed, a power of two.
  * At the bound the one seen longest ago makes room; its next reply may then be decided by the wrong
  * side.

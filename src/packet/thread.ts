@@ -34,7 +34,7 @@ const SCHEDULING = { nice: -10 };
 const data = workerData as PacketThreadData;
 enterThread(`sw-packet-${data.index}`, SCHEDULING);
 const { dataplane, hash, seed } = data;
-const capture = new NfqueueCapture({ number: data.queue, ...dataplane }, data.wakeFd);
+const capture = new NfqueueCapture({ number: data.queue, ...dataplane }, data.wakeFd, "ordered");
 const worker = new Worker({
   index: data.index,
   state: new SharedState(data.shared),

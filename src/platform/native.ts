@@ -50,8 +50,8 @@ export interface Netlink {
 /** One NFQUEUE. See native/queue_wire.h for the words of a descriptor ({@link DESCRIPTOR}). */
 export interface Queue {
   /**
-   * Waits for packets and reads at most as many as fit. Returns their number, 0 on wake-up or time-
-   * out. Throws an errno error.
+   * Waits for packets and reads at most as many as fit; before that it lets packets gather for
+   * `pauseUs` (0 to 1000). Returns their number, 0 on wake-up or time-out. Throws an errno error.
    */
   receive(
     bytes: Uint8Array,
@@ -59,9 +59,20 @@ export interface Queue {
     slotBytes: number,
     wakeFd: number,
     timeoutMs: number,
+    pauseUs: number,
   ): number;
-  /** Sends `count` verdicts (0 drop, 1 accept) with a packet mark each. Throws an errno error. */
-  settle(descriptors: Int32Array, verdicts: Int32Array, marks: Int32Array, count: number): void;
+  /**
+   * Sends `count` verdicts (0 drop, 1 accept) with a packet mark each. `ordered`: these are all
+   * packets received and not settled yet, in their order, which is cheaper for packets that fare
+   * alike. Throws an errno error.
+   */
+  settle(
+    descriptors: Int32Array,
+    verdicts: Int32Array,
+    marks: Int32Array,
+    count: number,
+    ordered: 0 | 1,
+  ): void;
   /** Times that the socket buffer overflowed (packets were dropped by the kernel). */
   readonly overruns: number;
   /** Verdicts that the kernel refused, such as for a packet that it had flushed meanwhile. */
@@ -105,6 +116,8 @@ interface Addon {
   nameThread(name: string): void;
   niceThread(value: number): void;
   realtimeThread(priority: number): void;
+  /** The calling thread's timers are not put off (prctl(2), PR_SET_TIMERSLACK). */
+  exactTimers(): void;
   /**
    * Asks for huge pages for memory that nobody has touched yet, a hint to the kernel.
    * @param bytes at least 2 MiB

@@ -95,12 +95,13 @@ export type Scheduling =
   | { readonly realtime: number; readonly nice: number };
 
 /**
- * Names the calling thread for `top -H` and sets how it is scheduled.
+ * Names the calling thread for `top -H`, has its waits end in time and sets how it is scheduled.
  * @param scheduling nice -20..19; realtime 1..99 where allowed, else the nice value. Without
  *   CAP_SYS_NICE all stays as it is: the thread competes like any other.
  */
 export function enterThread(name: string, scheduling: Scheduling): void {
   native.nameThread(name);
+  native.exactTimers();
   if ("realtime" in scheduling && isAllowed(() => native.realtimeThread(scheduling.realtime)))
     return;
   isAllowed(() => native.niceThread(scheduling.nice));

@@ -110,4 +110,43 @@ rootOnly("NFQUEUE in batches", () => {
       expect(refused.code).toBe("ERR_INVALID_ARG_VALUE");
     }
   });
+
+  const queued = () =>
+    Number(ns.exec("cat", ["/proc/net/netfilter/nfnetlink_queue"]).trim().split(/\s+/)[2]);
+
+  test("9. in order, runs of packets that fare alike get one verdict each, and their marks", async () => {
+    ns.exec("iptables", marked("0x10000"));
+    ns.exec("iptables", marked("0x20000"));
+    await peer.ask({ do: "open", number: NUMBER });
+    send(12);
+    await peer.ask({ do: "receive", number: NUMBER, timeout: 1000 });
+    const verdicts = [1, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0];
+    const marks = [1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 1].map((mark) => mark * 0x10000);
+    await peer.ask({ do: "settle", number: NUMBER, verdicts, marks, ordered: 1 });
+    expect(hits().slice(0, 2)).toEqual([5, 3]);
+    expect(queued()).toBe(0);
+    expect((await peer.ask({ do: "stats", number: NUMBER })).verdictErrors).toBe(0);
+  });
+
+  test("10. in any order, a verdict is for its packet alone", async () => {
+    ns.exec("iptables", marked("0x10000"));
+    await peer.ask({ do: "open", number: NUMBER });
+    send(6);
+    await peer.ask({ do: "receive", number: NUMBER, timeout: 1000 });
+    const pair = { number: NUMBER, verdicts: [1, 1], marks: [0x10000, 0x10000] };
+    await peer.ask({ do: "settle", ...pair, ids: [4, 5] });
+    expect([hits()[0], queued()]).toEqual([2, 4]);
+    await peer.ask({ do: "settle", ...pair, ids: [3, 1] });
+    expect([hits()[0], queued()]).toEqual([4, 2]);
+  });
+
+  test("11. after a pause it reads what has gathered, or waits as ever; a long one is refused", async () => {
+    await peer.ask({ do: "open", number: NUMBER });
+    const ask = { do: "receive", number: NUMBER, pause: 1000 };
+    expect((await peer.ask({ ...ask, timeout: 0 })).packets).toEqual([]);
+    send(3);
+    expect((await peer.ask({ ...ask, timeout: 0 })).packets).toHaveLength(3);
+    const refused = await peer.ask({ ...ask, timeout: 0, pause: 1001 });
+    expect(refused.code).toBe("ERR_INVALID_ARG_VALUE");
+  });
 });

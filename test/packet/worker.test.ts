@@ -241,6 +241,20 @@ describe("the packet loop", () => {
     expect(capture.settled.map(({ verdict }) => verdict)).toEqual([1, 0, 1]);
   });
 
+  test("the same where its flow is asked for, before any packet is judged", () => {
+    publishBitmap(state.owned, all);
+    const subject = worker("source");
+    const { mirror } = (subject as unknown as { parts: { mirror: FlowMirror } }).parts;
+    const whole = mirror.ask.bind(mirror);
+    mirror.ask = (index, tuple) => {
+      if (index === 1) throw new TypeError("a bug that this packet meets");
+      whole(index, tuple);
+    };
+    for (const last of [2, 7, 2]) play(packet("syn", CLIENT, [10, 0, 1, last]));
+    subject.breathe();
+    expect(counted()).toEqual({ "own-new": 2, fault: 1 });
+  });
+
   test("the verdict sent is the one of the reason", () => {
     const accepted = REASONS.filter((_, index) => accepts(index)).map(({ name }) => name);
     expect(accepted.sort()).toEqual(["own-flow", "own-known", "own-new", "own-pickup"]);

@@ -69,6 +69,11 @@ describe("functions", () => {
     refuses(native.niceThread as Any, [0], 0, [...NOT_NUMBERS, -21, 20]);
     refuses(native.realtimeThread as Any, [1], 0, [...NOT_NUMBERS, 0, 100]);
   });
+
+  test("alignTable refuses what is no memory, or less than a huge page of it", () => {
+    const few = [new Uint8Array(2 ** 21 - 1), detached(new Uint8Array(2 ** 21))];
+    refuses(native.alignTable as Any, [new Uint8Array(2 ** 21)], 0, [...NOT_BYTES, ...few]);
+  });
 });
 
 describe("constructors", () => {

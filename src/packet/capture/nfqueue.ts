@@ -1,9 +1,11 @@
 /** NFQUEUE as a capture: one native call receives a batch, one more settles it. */
 import { isQueueOpen, QUEUES } from "../../kernel/drops.js";
+import { bootMs } from "../../platform/clock.js";
 import { native, type Queue } from "../../platform/native.js";
 import { errnoName, OpError } from "../../platform/op-error.js";
 import type { Batch } from "../batch.js";
 import type { Capture, CaptureLosses } from "./capture.js";
+import { Pace } from "./pace.js";
 
 export interface QueueSettings {
   readonly number: number;
@@ -17,8 +19,14 @@ export interface QueueSettings {
   readonly gso: boolean;
 }
 
+/** How a worker settles: each batch whole before the next one comes, or packets in any order. */
+export type Settling = "ordered" | "any";
+
 export class NfqueueCapture implements Capture {
   private readonly queue: Queue;
+  private readonly pace = new Pace();
+  private readonly ordered: 0 | 1;
+  private pauseUs = 0;
 
   /**
    * @param wakeFd eventfd that ends a wait, -1 for none
@@ -27,18 +35,23 @@ export class NfqueueCapture implements Capture {
   constructor(
     settings: QueueSettings,
     private readonly wakeFd: number,
+    settling: Settling,
   ) {
     this.queue = openQueue(settings);
+    this.ordered = settling === "ordered" ? 1 : 0;
   }
 
   receive(batch: Batch, timeoutMs: number): void {
-    const { queue, wakeFd } = this;
-    batch.count = queue.receive(batch.bytes, batch.descriptors, batch.slotBytes, wakeFd, timeoutMs);
+    const { queue, wakeFd, pauseUs } = this;
+    const { bytes, descriptors, slotBytes } = batch;
+    batch.count = queue.receive(bytes, descriptors, slotBytes, wakeFd, timeoutMs, pauseUs);
+    if (this.ordered === 1) this.pauseUs = this.pace.note(batch.count, bootMs());
   }
 
   settle(batch: Batch): void {
     if (batch.count === 0) return;
-    this.queue.settle(batch.descriptors, batch.verdicts, batch.marks, batch.count);
+    const { descriptors, verdicts, marks, count } = batch;
+    this.queue.settle(descriptors, verdicts, marks, count, this.ordered);
   }
 
   get losses(): CaptureLosses {

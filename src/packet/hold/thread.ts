@@ -37,7 +37,7 @@ const data = workerData as HoldThreadData;
 enterThread("sw-hold", SCHEDULING);
 const { dataplane, wakeFd } = data;
 const settings = { ...dataplane, number: data.queue, queueLength: HOLD_QUEUE_LENGTH };
-const capture = new NfqueueCapture(settings, wakeFd);
+const capture = new NfqueueCapture(settings, wakeFd, "any");
 const questions = new BroadcastChannel(ASK_CHANNEL);
 const releases = new BroadcastChannel(RELEASE_CHANNEL);
 const worker = new HoldWorker({

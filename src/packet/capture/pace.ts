@@ -1,0 +1,30 @@
+/**
+ * When a worker lets packets gather before it reads them, as network cards do before they
+ * interrupt.
+ *
+ * Waking a thread costs more than a packet. A worker that comes first on its processor is awake at
+ * the first packet, judges it, and sleeps again before the second: batches of one, in a flood too.
+ * So under load it pauses before it reads. Load is a millisecond with many packets; a node that is
+ * not loaded never pauses, so its packets do not wait.
+ */
+import { PACE_PACKETS_PER_MS, PACE_PAUSE_US } from "../../config/limits.js";
+
+/** Packets are counted for this long at least. */
+const WINDOW_MS = 1;
+
+export class Pace {
+  private sinceMs = 0;
+  private packets = 0;
+  private pauseUs = 0;
+
+  /** Notes a batch that was received at `nowMs`. @returns microseconds to pause before the next */
+  note(count: number, nowMs: number): number {
+    this.packets += count;
+    const elapsed = nowMs - this.sinceMs;
+    if (elapsed < WINDOW_MS) return this.pauseUs;
+    this.pauseUs = this.packets >= elapsed * PACE_PACKETS_PER_MS ? PACE_PAUSE_US : 0;
+    this.sinceMs = nowMs;
+    this.packets = 0;
+    return this.pauseUs;
+  }
+}
