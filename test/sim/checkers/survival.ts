@@ -4,6 +4,7 @@
  */
 
 import type { FlowOutput } from "../../../src/cluster/flows/output.js";
+import { RECREATE_MS } from "../../../src/cluster/limits.js";
 import { repairMs, replicationMs } from "../bounds.js";
 import { type Calm, stateOf } from "../calm.js";
 import type { Connection, Packet } from "../connection.js";
@@ -89,6 +90,7 @@ export class Survival implements Checker {
     if (holders.length === 0) return; // lost before it could be replicated
     if (holders.length < this.machines.length) {
       const missing = this.machines.filter((machine) => !has(machine, connection));
+      if (missing.every((machine) => this.comesBack(machine, connection))) return;
       const names = missing.map(({ id }) => id).join(", ");
       const ageMs = Math.round(this.calm.now - connection.openedMs);
       const bound = `R = ${Math.round(this.lagMs)} ms`;
@@ -99,6 +101,13 @@ export class Survival implements Checker {
     }
     connection.isGuarded = true;
     this.counters.guarded += 1;
+  }
+
+  /** Whether the kernel has just dropped its replica: it gets it back unless the owner's did too. */
+  private comesBack(machine: Machine, { key }: Connection): boolean {
+    const entry = machine.process?.sync.flows.shelf.table.get(key);
+    const lostForMs = machine.localMs - (entry?.lostMs ?? Number.NaN);
+    return lostForMs < RECREATE_MS + 2 * this.plan.settings.tickMs;
   }
 
   private judgeLoss(connection: Connection): void {
