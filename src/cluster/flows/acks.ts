@@ -7,7 +7,7 @@
  */
 import type { Broadcast, Follower } from "../broadcast/broadcast.js";
 import { advance } from "../broadcast/sequence.js";
-import { encodeAck, type Followed, isAck, readAck } from "../frame/ack.js";
+import { encodeAck, type Followed, isAck, readAckHead, readFollowed } from "../frame/ack.js";
 import { ACK_EAGER_MS, ACK_MS } from "../limits.js";
 import type { Member } from "../membership/view.js";
 import type { Audit } from "./audit.js";
@@ -55,12 +55,11 @@ export class Acks {
   /** Takes an ACK of a live peer; false when it is malformed. */
   onAck(from: Follower, body: Uint8Array, now: number): boolean {
     if (!isAck(body)) return false;
-    const ack = readAck(body);
+    const ack = readAckHead(body);
     if (ack.number <= from.ackNumber) return true; // overtaken by a newer one
     from.ackNumber = ack.number;
     from.ackMs = now;
-    const { node, incarnation } = this.self;
-    const mine = ack.followed.find((f) => f.node === node && f.incarnation === incarnation);
+    const mine = readFollowed(body, this.self);
     from.acknowledged = mine ? this.acknowledged(mine) : null;
     this.noteCondition(from, ack.reasons, now - ack.degradedMs);
     return true;

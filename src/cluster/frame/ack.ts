@@ -46,10 +46,14 @@ export interface Followed extends Member {
   readonly next: number;
 }
 
-export interface Ack {
+/** What an ACK says of its sender itself. */
+export interface AckHead {
   readonly reasons: number;
   readonly degradedMs: number;
   readonly number: number;
+}
+
+export interface Ack extends AckHead {
   readonly followed: readonly Followed[];
 }
 
@@ -62,15 +66,21 @@ export function isAck(bytes: Uint8Array): boolean {
 }
 
 /** Reads what `isAck` found to be one. */
-export function readAck(bytes: Uint8Array): Ack {
+export function readAckHead(bytes: Uint8Array): AckHead {
   return {
     reasons: bytes[AT_REASONS],
     degradedMs: u32(bytes, AT_DEGRADED),
     number: u32(bytes, AT_NUMBER),
-    followed: Array.from({ length: u16(bytes, AT_COUNT) }, (_, index) =>
-      readPart(bytes, AT_PARTS + index * PART_BYTES),
-    ),
   };
+}
+
+/** What such an ACK says of the stream of one node, nearly always the reader; null: nothing. */
+export function readFollowed(bytes: Uint8Array, of: Member): Followed | null {
+  for (let at = AT_PARTS; at < bytes.length; at += PART_BYTES) {
+    if (bytes[at] !== of.node || u64(bytes, at + 8) !== of.incarnation) continue;
+    return readPart(bytes, at);
+  }
+  return null;
 }
 
 function readPart(bytes: Uint8Array, at: number): Followed {

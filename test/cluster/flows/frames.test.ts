@@ -1,6 +1,12 @@
 /** The bodies of broadcast and repair, byte by byte. */
 import { describe, expect, test } from "vitest";
-import { DEGRADED, encodeAck, isAck, readAck } from "../../../src/cluster/frame/ack.js";
+import {
+  DEGRADED,
+  encodeAck,
+  isAck,
+  readAckHead,
+  readFollowed,
+} from "../../../src/cluster/frame/ack.js";
 import { addressee } from "../../../src/cluster/frame/address.js";
 import {
   dataPayload,
@@ -132,11 +138,14 @@ describe("ACK", () => {
 
   test("literal bytes, both ways; a lag beyond 16 bits is the largest", () => {
     expect(isAck(BYTES)).toBe(true);
-    expect(readAck(BYTES)).toEqual(ACK);
+    const followed = ACK.followed.map((each) => readFollowed(BYTES, each));
+    expect({ ...readAckHead(BYTES), followed }).toEqual(ACK);
+    expect(readFollowed(BYTES, { node: 5, incarnation: incarnation + 1n })).toBe(null);
+    expect(readFollowed(BYTES, { node: 7, incarnation })).toBe(null);
     expect(encodeAck(ACK)).toEqual(BYTES);
     const further = { node: 5, incarnation, ...far, lag: 1_000_000 };
-    const followed = [further, ...ACK.followed.slice(1)];
-    expect(encodeAck({ ...ACK, followed })).toEqual(BYTES);
+    const lagging = [further, ...ACK.followed.slice(1)];
+    expect(encodeAck({ ...ACK, followed: lagging })).toEqual(BYTES);
   });
 
   test("every truncation, an extra byte, another kind and node 0 are refused", () => {
