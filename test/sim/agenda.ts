@@ -1,71 +1,99 @@
-/** Virtual time: what is due next, as a binary heap; of equal times, what was noted first. */
-interface Item {
-  readonly atMs: number;
-  readonly order: number;
-  readonly run: () => void;
-}
+/**
+ * Virtual time: what is due next, as a binary heap; of equal times, what was noted first. A run
+ * notes millions of things, so times and orders lie in arrays of their own: no object for each.
+ */
+const ROOM = 1024;
 
 export class Agenda {
   /** Milliseconds since the run began. */
   now = 0;
   /** Events carried out so far. */
   done = 0;
-  private readonly heap: Item[] = [];
-  private orders = 0;
+  private times = new Float64Array(ROOM);
+  private orders = new Float64Array(ROOM);
+  private readonly calls: (() => void)[] = [];
+  private size = 0;
+  private noted = 0;
 
-  at(atMs: number, run: () => void): void {
-    this.orders += 1;
-    const item = { atMs: Math.max(atMs, this.now), order: this.orders, run };
-    const { heap } = this;
-    let slot = heap.length;
-    while (slot > 0) {
-      const parent = (slot - 1) >> 1;
-      if (!isBefore(item, heap[parent])) break;
-      heap[slot] = heap[parent];
-      slot = parent;
-    }
-    heap[slot] = item;
+  at(atMs: number, call: () => void): void {
+    if (this.size === this.times.length) this.grow();
+    this.noted += 1;
+    const time = atMs > this.now ? atMs : this.now;
+    this.rise(this.size, time, this.noted, call);
+    this.size += 1;
   }
 
-  in(ms: number, run: () => void): void {
-    this.at(this.now + ms, run);
+  in(ms: number, call: () => void): void {
+    this.at(this.now + ms, call);
   }
 
   /** Carries out what is due until `endMs`, and leaves `now` there. */
   runUntil(endMs: number): void {
-    const { heap } = this;
-    while (heap.length > 0 && heap[0].atMs <= endMs) {
-      const { atMs, run } = this.take();
-      this.now = atMs;
+    while (this.size > 0 && this.times[0] <= endMs) {
+      this.now = this.times[0];
       this.done += 1;
-      run();
+      this.take()();
     }
     this.now = endMs;
   }
 
-  private take(): Item {
-    const { heap } = this;
-    const first = heap[0];
-    const last = heap.pop() as Item;
-    if (heap.length > 0) this.sink(last);
+  private take(): () => void {
+    const first = this.calls[0];
+    this.size -= 1;
+    const last = this.calls.pop() as () => void;
+    if (this.size > 0) this.sink(this.times[this.size], this.orders[this.size], last);
     return first;
   }
 
-  private sink(item: Item): void {
-    const { heap } = this;
-    let slot = 0;
-    for (;;) {
-      let child = 2 * slot + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1], heap[child])) child += 1;
-      if (!isBefore(heap[child], item)) break;
-      heap[slot] = heap[child];
-      slot = child;
+  /** Puts an item into `slot` or above it. It is the newest: of equal times it stays below. */
+  private rise(slot: number, time: number, order: number, call: () => void): void {
+    let free = slot;
+    while (free > 0) {
+      const parent = (free - 1) >> 1;
+      if (this.times[parent] <= time) break;
+      this.move(parent, free);
+      free = parent;
     }
-    heap[slot] = item;
+    this.put(free, time, order, call);
   }
-}
 
-function isBefore(a: Item, b: Item): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+  /** Puts an item at the top, or below what is due before it. */
+  private sink(time: number, order: number, call: () => void): void {
+    let free = 0;
+    for (;;) {
+      let child = 2 * free + 1;
+      if (child >= this.size) break;
+      const other = child + 1;
+      if (other < this.size && this.isBefore(other, this.times[child], this.orders[child])) {
+        child = other;
+      }
+      if (!this.isBefore(child, time, order)) break;
+      this.move(child, free);
+      free = child;
+    }
+    this.put(free, time, order, call);
+  }
+
+  private isBefore(slot: number, time: number, order: number): boolean {
+    const own = this.times[slot];
+    return own < time || (own === time && this.orders[slot] < order);
+  }
+
+  private move(from: number, to: number): void {
+    this.put(to, this.times[from], this.orders[from], this.calls[from]);
+  }
+
+  private put(slot: number, time: number, order: number, call: () => void): void {
+    this.times[slot] = time;
+    this.orders[slot] = order;
+    this.calls[slot] = call;
+  }
+
+  private grow(): void {
+    const [times, orders] = [this.times, this.orders];
+    this.times = new Float64Array(2 * times.length);
+    this.orders = new Float64Array(2 * times.length);
+    this.times.set(times);
+    this.orders.set(orders);
+  }
 }

@@ -13,6 +13,10 @@ export type Answer =
   | { readonly kind: "run"; readonly outcome: Outcome }
   | { readonly kind: "shrink"; readonly shrunk: Shrunk };
 
+/** Little survives a turn: fewer, larger collections cost less, and no threads to help them. */
+const MEMORY = [
+  ...["--single-threaded-gc", "--min-semi-space-size=32", "--max-semi-space-size=32"],
+];
 const MEMBER = fileURLToPath(new URL("./crew-member.js", import.meta.url));
 
 /** Hands tasks out until there are none; `onAnswer` may end it by returning false. */
@@ -23,7 +27,10 @@ export async function work(
 ): Promise<void> {
   let isOver = false;
   const one = async () => {
-    const child = fork(MEMBER, { serialization: "advanced" });
+    const child = fork(MEMBER, {
+      serialization: "advanced",
+      execArgv: [...process.execArgv, ...MEMORY],
+    });
     try {
       while (!isOver) {
         const next = tasks.next();

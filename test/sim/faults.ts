@@ -33,7 +33,7 @@ const MEAN_MS = [8000, 20_000, 60_000] as const;
 /** At first the cluster may form in peace. */
 const START_MS = 2000;
 /** Faults come more rarely where everything takes longer than under this failure time. */
-const BRISK_MS = 2000;
+export const BRISK_MS = 2000;
 /** Some seeds have faults in a part of each period only: what is steady meets the next storm. */
 const PERIOD_MS = 120_000;
 

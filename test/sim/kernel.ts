@@ -21,6 +21,9 @@ const TIMEOUT_S: Record<FlowState, number> = {
   closing: 15,
   over: 6,
 };
+const TIMEOUT_CLASS = Object.fromEntries(
+  Object.entries(TIMEOUT_S).map(([state, seconds]) => [state, timeoutClass(seconds)]),
+) as Record<FlowState, number>;
 /** A UDP flow without a reply. */
 const UNREPLIED_S = 10;
 const EXPIRY_MS = 1000;
@@ -99,11 +102,10 @@ export class Kernel {
   /** A packet that opens a flow was accepted. */
   confirm(packet: Packet, port: number): void {
     const { connection } = packet;
-    const record = connection.record(port);
-    const entry = { connection, record, untilMs: 0 };
+    const entry = { connection, record: told(connection.record(port)), untilMs: 0 };
     this.touch(entry);
     this.insert(entry);
-    this.tell("alive", record);
+    this.tell("alive", entry.record);
   }
 
   isFree(port: number): boolean {
@@ -118,18 +120,19 @@ export class Kernel {
     if (op === "delete") {
       if (known) this.forget(known);
     } else if (known) {
-      known.record = { ...known.record, status: known.record.status | record.status };
-      known.record = { ...known.record, state: record.state, mark: record.mark };
+      const status = known.record.status | record.status;
+      known.record = told({ ...known.record, status, state: record.state, mark: record.mark });
       this.tell("alive", known.record);
     } else if (op === "create") {
       if (connection.isTranslated && !this.isFree(record.reply.dstPort)) {
         this.clashes += 1;
-        this.tell("gone", record);
+        this.tell("gone", told(record));
         return;
       }
       const untilMs = this.agenda.now + timeoutSeconds(record.timeoutClass) * 1000;
-      this.insert({ connection, record, untilMs });
-      this.tell("alive", record);
+      const entry = { connection, record: told(record), untilMs };
+      this.insert(entry);
+      this.tell("alive", entry.record);
     }
   }
 
@@ -146,7 +149,7 @@ export class Kernel {
   part(part: number, parts: number): Flow[] {
     const found: Flow[] = [];
     for (const { connection, record } of this.entries.values()) {
-      if (connection.index % parts === part) found.push(told(record));
+      if (connection.index % parts === part) found.push(record);
     }
     return found;
   }
@@ -186,7 +189,7 @@ export class Kernel {
       }
     }
     const isNews = state !== record.state || status !== record.status;
-    if (isNews) entry.record = { ...record, state, status };
+    if (isNews) entry.record = told({ ...record, state, status });
     this.touch(entry);
     if (isNews) this.tell("alive", entry.record);
   }
@@ -215,11 +218,12 @@ export class Kernel {
       this.hasLostEvents = true;
       return;
     }
-    this.events.push({ kind, record: told(record) });
+    this.events.push({ kind, record });
   }
 }
 
-/** A record as the kernel tells of it. */
+/** A record as the kernel keeps it and tells of it: with the time-out of its state. */
 function told(record: Flow): Flow {
-  return { ...record, timeoutClass: timeoutClass(TIMEOUT_S[record.state]) };
+  const known = TIMEOUT_CLASS[record.state];
+  return record.timeoutClass === known ? record : { ...record, timeoutClass: known };
 }

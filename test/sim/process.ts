@@ -30,7 +30,7 @@ export class Process {
     const { random, agenda, sim, nodes } = machine.scene;
     this.threads = {
       control: new Thread(random, () => this.tickControl()),
-      sync: new Thread(random, () => this.ifRunning(() => this.sync.tick())),
+      sync: new Thread(random, () => this.tickSync()),
       worker: new Thread(random),
       main: new Thread(random),
     };
@@ -51,7 +51,8 @@ export class Process {
   begin(): void {
     const { agenda, random, sim } = this.machine.scene;
     for (const name of ["control", "sync"] as const) {
-      agenda.in(random.between(0, sim.tickMs), () => this.turn(name));
+      const turn = () => this.turn(name, turn);
+      agenda.in(random.between(0, sim.tickMs), turn);
     }
   }
 
@@ -64,7 +65,8 @@ export class Process {
     const { control } = this.threads;
     if (this.taken >= this.machine.most || control.backlog >= this.machine.most) return;
     this.taken += 1;
-    control.run(() => this.ifRunning(() => this.control.take(datagram)));
+    if (!control.isFrozen) this.take(datagram);
+    else control.run(() => this.take(datagram));
   }
 
   /** Stops threads; returns what lets them go on. */
@@ -96,18 +98,22 @@ export class Process {
 
   private tickControl(): void {
     this.taken = 0;
-    this.ifRunning(() => this.control.tick());
+    if (this.isRunning) this.control.tick();
   }
 
-  private turn(name: "control" | "sync"): void {
+  private tickSync(): void {
+    if (this.isRunning) this.sync.tick();
+  }
+
+  private take(datagram: Datagram): void {
+    if (this.isRunning) this.control.take(datagram);
+  }
+
+  private turn(name: "control" | "sync", again: () => void): void {
     if (!this.isRunning) return;
     const { agenda, random, sim } = this.machine.scene;
     this.threads[name].tick();
     const lateMs = this.machine.lateMs > 0 ? random.between(0, this.machine.lateMs) : 0;
-    agenda.in(sim.tickMs / this.machine.rate + lateMs, () => this.turn(name));
-  }
-
-  private ifRunning(call: () => void): void {
-    if (this.isRunning) call();
+    agenda.in(sim.tickMs / this.machine.rate + lateMs, again);
   }
 }

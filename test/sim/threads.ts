@@ -85,14 +85,18 @@ class End {
   /** Messages that follow each other at once arrive together, after the sender's turn. */
   private take(message: unknown): void {
     this.inbox.push(message);
-    if (this.inbox.length > 1) return;
-    this.agenda.in(this.delayMs, () => {
-      const messages = this.inbox;
-      this.inbox = [];
-      this.thread.run(() => {
-        for (const each of messages) if (!this.isClosed) this.listener(each);
-      });
-    });
+    if (this.inbox.length === 1) this.agenda.in(this.delayMs, this.hand);
+  }
+
+  private readonly hand = (): void => {
+    const messages = this.inbox;
+    this.inbox = [];
+    if (this.thread.isFrozen) this.thread.run(() => this.give(messages));
+    else this.give(messages);
+  };
+
+  private give(messages: readonly unknown[]): void {
+    for (const each of messages) if (!this.isClosed) this.listener(each);
   }
 }
 

@@ -3,6 +3,7 @@
  * passes all machines, as on a shared link, and whoever lets it through forwards it.
  */
 import { Connection, type Packet } from "./connection.js";
+import { BRISK_MS } from "./faults.js";
 import type { Machine, Scene } from "./machine.js";
 import type { Workload } from "./plan.js";
 import type { Random } from "./random.js";
@@ -10,17 +11,16 @@ import type { Random } from "./random.js";
 const SYN_RETRY_MS = 1000;
 const SYN_TRIES = 3;
 /** Connections that are kept in mind; above: no new ones. */
-const OPEN_MAX = 150;
+const KEPT_MAX = 150;
 /**
  * Connections that a flood opens in a second, most of them without an answer; fewer where the
  * failure time is longer than this, since floods last longer there.
  */
 const FLOOD_PER_SECOND = 60;
-const BRISK_MS = 2000;
 
 export class Traffic {
   readonly counters = { opened: 0, failed: 0, closed: 0, packets: 0 };
-  open = 0;
+  private kept = 0;
   private index = 0;
   private isOver = false;
   private floods = 0;
@@ -32,6 +32,8 @@ export class Traffic {
     private readonly workload: Workload,
     private readonly machines: readonly Machine[],
     private readonly connections: Map<string, Connection>,
+    /** Those that are open now. */
+    private readonly open: Set<Connection>,
   ) {
     this.floodPerSecond = FLOOD_PER_SECOND * Math.min(1, BRISK_MS / scene.sim.failureMs);
   }
@@ -59,13 +61,13 @@ export class Traffic {
 
   private connect(): void {
     const { random, workload } = this;
-    if (this.open >= OPEN_MAX) return;
+    if (this.kept >= KEPT_MAX) return;
     this.index += 1;
     const bucket = random.below(this.scene.sim.buckets);
     const isUdp = random.chance(workload.udp);
     const connection = new Connection(this.index, bucket, isUdp, random.chance(workload.nat));
     this.connections.set(connection.key, connection);
-    this.open += 1;
+    this.kept += 1;
     const isScan = this.floods > 0 && random.chance(0.9);
     this.tryToOpen(connection, SYN_TRIES, isScan || random.chance(workload.unanswered));
   }
@@ -75,6 +77,7 @@ export class Traffic {
     if (isThrough && isUnanswered) return this.close(connection);
     if (isThrough && this.send(connection, "data", true) && this.send(connection, "data", false)) {
       connection.phase = "open";
+      this.open.add(connection);
       connection.openedMs = this.scene.agenda.now;
       this.counters.opened += 1;
       return this.live(connection);
@@ -120,7 +123,8 @@ export class Traffic {
   private close(connection: Connection): void {
     connection.phase = "closed";
     connection.closedMs = this.scene.agenda.now;
-    this.open -= 1;
+    this.open.delete(connection);
+    this.kept -= 1;
     this.counters.closed += 1;
   }
 

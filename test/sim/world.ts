@@ -61,7 +61,8 @@ export class World {
     this.calm = new Calm(plan, agenda, this.links, machines);
     this.cover = new Cover(plan, this.calm);
     const connections = new Map<string, Connection>();
-    this.survival = new Survival(plan, this.calm, this.cover, machines, connections);
+    const open = new Set<Connection>();
+    this.survival = new Survival(plan, this.calm, this.cover, machines, open);
     const observers = timeline ? [timeline, ...extra] : extra;
     const watch = new Watch([...observers, ...this.checkers(connections)]);
     if (timeline) timeline.agenda = agenda;
@@ -74,6 +75,7 @@ export class World {
       plan.workload,
       machines,
       connections,
+      open,
     );
     for (let id = 1; id <= nodes; id++) {
       const machine = new Machine(this.scene, id, 1 + settings.drift * random.between(-1, 1));

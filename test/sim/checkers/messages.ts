@@ -23,10 +23,11 @@ export class Messages implements Checker {
   taken = 0;
   refused = 0;
   private readonly seen = new WeakMap<Process, Seen>();
+  /** What was refused until the last datagram; nothing else is refused. */
+  private readonly refusals = new WeakMap<Process, number>();
   private readonly epochs = new WeakMap<Process, { incarnation: bigint; epoch: number }>();
   private datagram: Datagram | null = null;
   private opened = 0;
-  private refusals = 0;
   private beat: Beat | null = null;
 
   beforeDatagram(process: Process, datagram: Datagram): void {
@@ -34,11 +35,12 @@ export class Messages implements Checker {
     this.datagram = datagram;
     this.opened = 0;
     this.beat = null;
-    this.refusals = sum(process);
   }
 
   afterDatagram(process: Process, datagram: Datagram): void {
-    const refused = sum(process) - this.refusals;
+    const total = sum(process);
+    const refused = total - (this.refusals.get(process) ?? 0);
+    this.refusals.set(process, total);
     this.datagram = null;
     this.taken += this.opened;
     this.refused += refused;

@@ -26,7 +26,8 @@ export class Survival implements Checker {
     private readonly calm: Calm,
     private readonly cover: Cover,
     private readonly machines: readonly Machine[],
-    private readonly connections: ReadonlyMap<string, Connection>,
+    /** Those that are open now. */
+    private readonly open: ReadonlySet<Connection>,
   ) {
     this.lagMs = replicationMs(plan);
   }
@@ -55,8 +56,8 @@ export class Survival implements Checker {
   /** Nothing of a connection outlives the last machine that has it. */
   onDeath(machine: Machine, _process: Process, isMachine: boolean): void {
     if (!isMachine) return;
-    for (const connection of this.connections.values()) {
-      if (!connection.isGuarded || connection.phase !== "open") continue;
+    for (const connection of this.open) {
+      if (!connection.isGuarded) continue;
       const isElsewhere = this.machines.some(
         (other) => other !== machine && stateOf(other) === "active" && has(other, connection),
       );
@@ -69,15 +70,15 @@ export class Survival implements Checker {
   /** A newcomer that no longer waits for a table may lack what is in it. */
   onFlowOutput(_machine: Machine, _process: Process, output: FlowOutput): void {
     if (output.kind !== "event" || output.event.name !== "tableStalled") return;
-    for (const connection of this.connections.values()) connection.isGuarded = false;
+    for (const connection of this.open) connection.isGuarded = false;
   }
 
   onSecond(): void {
     this.calm.look();
     const { steadySinceMs, now } = this.calm;
     if (this.plan.settings.flowsMax < SMALL_TABLE || now - steadySinceMs < this.lagMs) return;
-    for (const connection of this.connections.values()) {
-      if (connection.phase !== "open" || connection.isGuarded || connection.isSplit) continue;
+    for (const connection of this.open) {
+      if (connection.isGuarded || connection.isSplit) continue;
       const isOfThisPeace = connection.openedMs > steadySinceMs;
       const wait = isOfThisPeace ? this.lagMs : this.lagMs + repairMs(this.plan);
       if (now - Math.max(connection.openedMs, steadySinceMs) < wait) continue;
