@@ -167,10 +167,10 @@ bool DefineClass(napi_env env, napi_value exports, const char* name, napi_callba
 NAPI_MODULE_INIT() {
   using namespace shardwall;
   bool defined = DefineBpf(env, exports) && DefineBpfMap(env, exports) &&
-                 DefineClock(env, exports) &&
-                 DefineEventFd(env, exports) && DefineLinkGroup(env, exports) &&
-                 DefineMemory(env, exports) &&
-                 DefineNetlink(env, exports) && DefineQueue(env, exports);
+                 DefineClock(env, exports) && DefineEventFd(env, exports) &&
+                 DefineLinkGroup(env, exports) && DefineMemory(env, exports) &&
+                 DefineNetlink(env, exports) && DefinePeer(env, exports) &&
+                 DefineQueue(env, exports);
   if (!defined) napi_throw_error(env, nullptr, "shardwall addon: registration failed");
   return exports;
 }

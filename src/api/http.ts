@@ -1,5 +1,6 @@
 /** A bounded HTTP server: what the API socket and the metrics port have in common. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
@@ -18,7 +19,7 @@ export interface Answer {
   readonly allow?: string;
 }
 
-export type Answerer = (method: string, path: string) => Answer | Promise<Answer>;
+export type Answerer = (method: string, path: string, client: Socket) => Answer | Promise<Answer>;
 
 /** An answer of JSON lines that is made while it is sent. */
 export function jsonLines(body: AsyncIterable<string>): Answer {
@@ -56,7 +57,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, answer:
   }
   const path = (request.url ?? "/").split("?")[0] as string;
   try {
-    send(response, await answer(request.method ?? "GET", path), false);
+    send(response, await answer(request.method ?? "GET", path, request.socket), false);
   } catch (error) {
     send(response, json(500, { error: (error as Error).message }), false);
   }

@@ -1,13 +1,17 @@
 /**
  * The API on a unix socket. Reading is GET, changing is POST; who may connect is the file system's
- * decision: the socket is 0600 from the moment it exists, in a directory made 0700.
+ * decision: the socket is 0600 from the moment it exists, in a directory made 0700. Where somebody
+ * has opened it to others, they may read; to change is for root and the node's own user.
  */
 import { lstatSync, mkdirSync, statSync, unlinkSync } from "node:fs";
 import type { Server } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { peerUser } from "../platform/peer.js";
 import { type Answer, boundedServer, closed, json, jsonLines, listening } from "./http.js";
 import { nodesOf, rangesOf, type StatusReport } from "./report.js";
+
+const ROOT = 0;
 
 /** A verb that the node refuses in its present state: answered with 409 and the message. */
 export class Refusal extends Error {}
@@ -47,7 +51,7 @@ export interface ApiServer {
  * @throws SocketError where another node answers on it, or the path cannot be used
  */
 export async function openApi(path: string, handlers: ApiHandlers): Promise<ApiServer> {
-  const server = boundedServer((method, target) => route(handlers, method, target));
+  const server = boundedServer((method, target, client) => route(handlers, method, target, client));
   prepareDirectory(dirname(path));
   try {
     await listenPrivately(server, path);
@@ -131,16 +135,29 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/v1/resync": { method: "POST", answer: (handlers) => begun(handlers.resync()) },
 };
 
+function mayChange(client: Socket): boolean {
+  const user = peerUser(client);
+  return user === ROOT || user === process.geteuid?.();
+}
+
 async function begun(verb: Promise<void>): Promise<Answer> {
   await verb;
   return json(200, { begun: true });
 }
 
-async function route(handlers: ApiHandlers, method: string, path: string): Promise<Answer> {
+async function route(
+  handlers: ApiHandlers,
+  method: string,
+  path: string,
+  client: Socket,
+): Promise<Answer> {
   const found = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
   if (found === undefined) return json(404, { error: "no such path", paths: Object.keys(ROUTES) });
   if (found.method !== method) {
     return json(405, { error: `${found.method} only` }, found.method);
+  }
+  if (method === "POST" && !mayChange(client)) {
+    return json(403, { error: "this is for root and the user whose node it is" });
   }
   try {
     return await found.answer(handlers);

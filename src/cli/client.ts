@@ -8,6 +8,8 @@ export const DEFAULT_SOCKET = "/run/shardwall/shardwall.sock";
 /** Milliseconds until an unanswered request fails: a node answers from memory, in a few. */
 const ANSWER_MS_MAX = 5000;
 
+const FORBIDDEN = 403;
+
 /** What the commands that talk to a node have in common. */
 export interface ClientOptions {
   readonly socket: string;
@@ -81,7 +83,8 @@ function parsed(socket: string, body: string): unknown {
 
 function refused(path: string, status: number, answer: unknown): CliError {
   const error = (answer as { error?: unknown } | null)?.error;
-  return new CliError(`${path}: ${typeof error === "string" ? error : `status ${status}`}`, 1);
+  const text = typeof error === "string" ? error : `status ${status}`;
+  return new CliError(`${path}: ${text}`, status === FORBIDDEN ? 3 : 1);
 }
 
 function exchange(socketPath: string, method: string, path: string) {

@@ -124,6 +124,8 @@ interface Addon {
    * @returns offset of the first byte on a border of huge pages, below 2 MiB
    */
   alignTable(bytes: Uint8Array): number;
+  /** User id at the other end of a unix socket. Throws an errno error. */
+  peerUser(fd: number): number;
   /** `name`: 15 letters, digits and `_`, for people. */
   BpfMap: new (
     type: number,
