@@ -31,6 +31,10 @@ function addNode(registry: Registry, status: StatusReport): void {
   gauge(registry, "shardwall_node_state", "1 for the state the node is in.", states);
   gauge(registry, "shardwall_buckets", "Buckets of the cluster.", [[status.buckets]]);
   gauge(registry, "shardwall_owned_buckets", "Buckets this node owns.", [[status.ownedBuckets]]);
+  const { waitingBuckets, leasedLate } = status.replicas;
+  gauge(registry, "shardwall_waiting_buckets", "Owned, but not leased yet.", [[waitingBuckets]]);
+  const late: Sample = [leasedLate];
+  counter(registry, "shardwall_leased_late_total", "Buckets leased without flows.", [late]);
   gauge(registry, "shardwall_view_nodes", "Nodes believed alive.", [[status.view.length]]);
   gauge(registry, "shardwall_epoch", "Epoch of the view.", [[status.epoch]]);
   gauge(registry, "shardwall_fit", "1 if fit to serve.", [[status.fit.length === 0 ? 1 : 0]]);

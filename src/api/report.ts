@@ -1,7 +1,7 @@
 /** The JSON of the API: what `GET /v1/status`, `/v1/nodes` and `/v1/ranges` answer. */
 
 import type { PeerHealth } from "../cluster/flows/peer.js";
-import type { SyncSnapshot } from "../cluster/sync/thread.js";
+import type { SyncSnapshot } from "../cluster/sync/messages.js";
 
 /** First and last bucket of a run, both included. */
 export type Run = readonly [first: number, last: number];
@@ -118,6 +118,15 @@ export interface HoldReport {
   readonly cutOff: readonly { readonly node: number; readonly forMs: number }[];
 }
 
+/** Where the flows of other nodes are until their bucket comes (`sync.replicas`). */
+export interface ReplicaReport {
+  readonly mode: "warm" | "cold";
+  /** Owned buckets that are not leased yet: their flows are on the way into the kernel. */
+  readonly waitingBuckets: number;
+  /** Buckets that were leased without their flows, after too long a wait. */
+  readonly leasedLate: number;
+}
+
 export interface StatusReport {
   readonly node: number;
   readonly cluster: string;
@@ -139,6 +148,7 @@ export interface StatusReport {
   readonly peers: readonly PeerReport[];
   /** Datagrams by outcome: accepted, sent, and each way to be refused. */
   readonly transport: Readonly<Record<string, number>>;
+  readonly replicas: ReplicaReport;
   /** Replication of flows; null before it has begun. */
   readonly sync: SyncReport | null;
   /** Null with `sync.holdMs: 0`. */

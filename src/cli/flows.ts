@@ -1,4 +1,4 @@
-/** `shardwall flows`: the flows of the cluster in this node's kernel table. */
+/** `shardwall flows`: the flows of the cluster in this node's kernel table, and cold replicas. */
 import type { FlowReport, TupleReport } from "../api/flow-report.js";
 import { askLines, type ClientOptions } from "./client.js";
 
@@ -47,9 +47,9 @@ export function flowText(flow: FlowReport): string {
 /** Age in seconds, and which peers have the flow; of a replica, that it is one. */
 function replicationWords({ replication }: FlowReport): string[] {
   if (replication === null) return ["peers=none"];
-  const { ageMs, role, peers } = replication;
+  const { ageMs, role, peers, isInKernel } = replication;
   const age = `age=${Math.floor(ageMs / 1000)}`;
-  if (role === "replica") return [age, "[REPLICA]"];
+  if (role === "replica") return [age, isInKernel ? "[REPLICA]" : "[COLD REPLICA]"];
   return [age, `peers=${peers.join(",") || "none"}`];
 }
 

@@ -27,6 +27,7 @@ function nodeText(report: StatusReport): string {
     ["state", `${report.state}${unfit}, up ${durationText(report.uptimeMs)}`],
     ["range", `${rangeText(report.range)} (${report.ownedBuckets} of ${report.buckets} buckets)`],
     ["lease", lease.valid ? left : "not valid: nothing is accepted"],
+    ...replicaRows(report),
     ["view", `${report.view.join(" ") || "empty"} (epoch ${report.epoch})`],
     ["alone", report.isolation],
     ["packets", `${packets.seen} seen, ${packets.perSecond.toFixed(1)}/s`],
@@ -34,6 +35,16 @@ function nodeText(report: StatusReport): string {
     ["dropped", shareText(packets.dropped, packets.seen)],
     ...brokenRows(report),
   ]);
+}
+
+/** Where the flows of other nodes are, if not all are in the kernel. */
+function replicaRows({ replicas, sync }: StatusReport): [string, string][] {
+  const { mode, waitingBuckets, leasedLate } = replicas;
+  if (mode === "warm") return [];
+  const { in: isIn, coming, going } = sync?.residence ?? { in: 0, coming: 0, going: 0 };
+  const ways = `${isIn} buckets in the kernel, ${coming} on their way in, ${going} out`;
+  const leases = `${waitingBuckets} wait for their lease, ${leasedLate} were leased without flows`;
+  return [["replicas", `${mode}: ${ways}; ${leases}`]];
 }
 
 /** What must never happen and did. */

@@ -46,7 +46,7 @@ export class Beats {
     if (isDue) {
       this.nextMs = Math.max(this.nextMs + this.settings.heartbeatMs, now + 1);
       // Once in each interval, however many urgent beats come between.
-      if (self.isActive) holding.takeStep(view);
+      if (self.isActive) holding.takeStep(view, now);
     }
     if (isDue || this.standing.hasNews || holding.hasNews) this.beat(now);
   }
@@ -77,7 +77,7 @@ export class Beats {
       challenge: self.identity.challenge,
       sent: this.sent,
       // Claiming less than is owned is safe: nobody relies on a claim that was not made.
-      runs: runsOf(holding.keeper.mine, RUNS_MAX),
+      runs: runsOf(holding.claim, RUNS_MAX),
       echoes: peers.echoes(now - this.settings.failureMs),
     });
   }

@@ -159,3 +159,22 @@ export const HELPER_CHARS_MAX = 16;
 export const UPKEEP_MS = 1000;
 export const UPKEEP_PER_TICK = 256;
 export const UPKEEP_LOOKS_PER_TICK = 4096;
+
+/**
+ * With `sync.replicas: cold`: replicas created or deleted in one turn of the sync thread; the rest
+ * waits. There is a turn in each tick, and while some are to be created as many as it has time for.
+ */
+export const INSTALLS_PER_TURN = 512;
+export const DELETES_PER_TURN = 256;
+
+/** A bucket that is not wanted any more keeps its flows in the kernel for so long. */
+export const UNWANTED_MS = 2 * LINGER_MS;
+
+/**
+ * A claimed bucket waits so long for its flows. Then it is leased without: what is new in it cannot
+ * wait for ever. Counted as `leasedLate`; its flows stand still until they are in the kernel.
+ */
+export const INSTALL_PATIENCE_MS = 3000;
+
+/** Replicas outside the kernel in one answer to who lists them; the next answer has the rest. */
+export const OUT_FLOWS_MAX = 512;

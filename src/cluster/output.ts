@@ -28,6 +28,8 @@ export type ClusterEvent =
       readonly to: number;
       readonly runs: readonly Run[];
     }
+  /** All claimed buckets are leased; `late` of them had to be without their flows. */
+  | { readonly name: "installed"; readonly waitedMs: number; readonly late: number }
   | { readonly name: "lapsed" /** Since the last renewal. */; readonly pausedMs: number }
   | { readonly name: "configMismatch"; readonly node: number }
   /** Nothing of `node` arrives here on the link, or nothing of ours there; or it does again. */
@@ -47,7 +49,15 @@ export type FlowInput =
   /** A body of a live, compatible peer. */
   | { readonly kind: "body"; readonly from: Member; readonly body: Uint8Array }
   /** The newest DATA frame that a peer says to have sent. */
-  | { readonly kind: "sent"; readonly from: Member; readonly sequence: number };
+  | { readonly kind: "sent"; readonly from: Member; readonly sequence: number }
+  /** Buckets whose flows are to be in the kernel: claimed ones, and those to be claimed soon. */
+  | {
+      readonly kind: "want";
+      readonly claimed: Bitmap;
+      readonly planned: Bitmap;
+      /** Higher than that of the last one; goes back with the answer. */
+      readonly ticket: number;
+    };
 
 export type Output =
   | { readonly kind: "send"; readonly link: number; readonly bytes: Uint8Array }

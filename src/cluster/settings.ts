@@ -38,6 +38,11 @@ export interface ClusterInputs {
   isSynced?(): boolean;
   /** Whether a bucket's flows are usable here, so that it may be taken over. Default: yes. */
   mayClaim?(bucket: number): boolean;
+  /**
+   * Whether the flows of a bucket are in the kernel, so that it may be leased, or claimed from who
+   * serves it. Default: they always are, and nobody is told which ones should be.
+   */
+  isUsable?(bucket: number): boolean;
   /** What protects datagrams. Default: AES-256-GCM. */
   readonly sealing?: Sealing;
 }

@@ -35,6 +35,11 @@ export interface Snapshot {
   readonly view: readonly number[];
   readonly runs: readonly Run[];
   readonly ownedBuckets: number;
+  /** What of it is leased: all but what waits for its flows. */
+  readonly leasedRuns: readonly Run[];
+  /** Buckets that wait so, and how many were leased without, ever. */
+  readonly waitingBuckets: number;
+  readonly leasedLate: number;
   /** Milliseconds the lease still lasts; 0 without one. */
   readonly leaseMsLeft: number;
   /** Buckets claimed by this node and by another at once. */
@@ -63,6 +68,9 @@ export function snapshotOf(
     view: view.ids,
     runs: runsOf(keeper.mine),
     ownedBuckets: keeper.count,
+    leasedRuns: runsOf(holding.leased),
+    waitingBuckets: holding.waiting.count,
+    leasedLate: holding.waiting.lateTotal,
     leaseMsLeft: Math.max(0, lease.untilMs - now),
     overlapBuckets: keeper.overlap,
     uncoveredBuckets: keeper.uncovered.count,

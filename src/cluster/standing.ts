@@ -89,7 +89,7 @@ export class Standing {
     this.watch(now);
     for (const peer of dead) {
       const { node, claim, heardMs } = peer;
-      const takenOver = this.self.isActive ? this.holding.takeOver(claim, this.view) : 0;
+      const takenOver = this.self.isActive ? this.holding.takeOver(claim, this.view, now) : 0;
       this.out.tell({ name: "nodeDown", node, cause, silentMs: now - heardMs, takenOver });
     }
   }
@@ -102,6 +102,8 @@ export class Standing {
     if (this.self.isDrainWanted && state === "draining") this.finishDrain(now);
     this.watch(now);
     if (this.self.isActive) this.holding.takeUncovered(this.view, now);
+    this.holding.want(this.view, this.self.isActive);
+    this.holding.admit(now);
   }
 
   /** Brings the view in line with what is known of the peers and with the own state. */

@@ -45,6 +45,8 @@ export interface ControlThreadData {
   readonly mainStallMs: number;
   /** The buckets that the early drop lets pass; null without it. */
   readonly passing: PassingMap | null;
+  /** Whether flows come into the kernel only when their bucket does. */
+  readonly isCold: boolean;
   /** To the sync thread. */
   readonly sync: MessagePort;
 }
@@ -95,9 +97,11 @@ class ControlThread {
       data.settings.buckets,
       (body) => this.carryOut(this.node.sendBody(body)),
       (isStraight) => this.passing?.setActive(isStraight),
+      data.isCold,
     );
-    const { isSynced, mayClaim } = this.replication;
-    this.node = new ClusterNode(data.settings, { random: random64, isSynced, mayClaim }, bootMs());
+    const { isSynced, mayClaim, isUsable } = this.replication;
+    const inputs = { random: random64, isSynced, mayClaim, ...(isUsable && { isUsable }) };
+    this.node = new ClusterNode(data.settings, inputs, bootMs());
     this.links = new UdpLinks(data.links, (link, bytes, address) => {
       this.carryOut(this.node.onDatagram(bootMs(), link, bytes, address));
     });
@@ -150,7 +154,7 @@ class ControlThread {
     const { halted, check, state } = this;
     const snapshot = this.node.snapshot(bootMs());
     const isLeased = leaseLeft(state.words, state.leaseAt, bootMs()) > 0;
-    if (isLeased) check.onRange(runsOf(Uint32Array.from(state.owned)), snapshot.runs);
+    if (isLeased) check.onRange(runsOf(Uint32Array.from(state.owned)), snapshot.leasedRuns);
     return { ...snapshot, sent, socketErrors: errors, halted, invariants: { ...check.counters } };
   }
 

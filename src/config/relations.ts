@@ -16,6 +16,7 @@ export function checkRelations(sections: Partial<Parsed>): Finding[] {
     ...(cluster && dataplane ? markFindings(cluster, dataplane) : []),
     ...(cluster && dataplane ? earlyFindings(cluster, dataplane) : []),
     ...(dataplane && sync ? queueFindings(dataplane, sync) : []),
+    ...(cluster && dataplane && sync ? replicaFindings(cluster, dataplane, sync) : []),
     ...(timing ? timingFindings(timing) : []),
     ...(membership ? membershipFindings(membership) : []),
     ...(links ? linkFindings(links) : []),
@@ -101,6 +102,18 @@ function earlyFindings(cluster: Parsed["cluster"], dataplane: Parsed["dataplane"
   if (dataplane.earlyDrop === "none" || !dataplane.pickup || mode === "tuple") return [];
   const message = `does not go with pickup in mode ${mode}: replies would be picked up twice`;
   return [finding(["dataplane", "earlyDrop"], message, "none, or pickup: false")];
+}
+
+/** Where only the opener is hashed, the kernel has to know of each flow who opened it. */
+function replicaFindings(
+  cluster: Parsed["cluster"],
+  dataplane: Parsed["dataplane"],
+  sync: Parsed["sync"],
+): Finding[] {
+  const { mode } = cluster.hash;
+  if (sync.replicas === "warm" || !dataplane.pickup || mode === "tuple") return [];
+  const message = `cold does not go with pickup in mode ${mode}: replies would be picked up twice`;
+  return [finding(["sync", "replicas"], message, "warm, or pickup: false")];
 }
 
 /** With a hold there is one queue more, for the replies that wait. */

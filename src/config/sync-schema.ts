@@ -45,6 +45,10 @@ export const sync = section(
       limits.SYNC_HOLD_MS,
       "Longest time the first reply of a flow waits until the peers have the flow; 0: never.",
     ),
+    replicas: word(
+      ["warm", "cold"],
+      "Whether other nodes' flows are in the kernel beforehand, or only when their bucket comes.",
+    ).default("warm"),
   },
   "Flow replication.",
 );

@@ -104,6 +104,8 @@ export interface Config {
     readonly eventBufferBytes: number;
     /** Milliseconds; 0: nothing is held. */
     readonly holdMs: number;
+    /** A setting of this node alone: its peers may have the other one. */
+    readonly replicas: "warm" | "cold";
   };
   /** The first that fits a packet counts. */
   readonly nat: readonly NatConfig[];

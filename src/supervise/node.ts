@@ -209,7 +209,7 @@ export class RunningNode {
   private flows(): AsyncIterable<string> {
     const { sync, config } = this;
     if (sync === undefined) throw new Refusal("the node is still starting");
-    return flowLines(this.status(), config.dataplane.markMask, (keys) => sync.describe(keys));
+    return flowLines(this.status(), config.dataplane.markMask, sync);
   }
 
   private async takeDown(onExit: "drop" | "accept"): Promise<void> {

@@ -1,8 +1,13 @@
 /** The sync thread as `main` sees it. */
 import type { MessagePort } from "node:worker_threads";
-import type { FlowDescription } from "../cluster/flows/description.js";
+import type { FlowDescription, OutFlows, OutPlace } from "../cluster/flows/description.js";
 import type { FlowEvent } from "../cluster/flows/output.js";
-import type { SyncNews, SyncQuery, SyncSnapshot, SyncThreadData } from "../cluster/sync/thread.js";
+import type {
+  SyncNews,
+  SyncQuery,
+  SyncSnapshot,
+  SyncThreadData,
+} from "../cluster/sync/messages.js";
 import { VitalThread } from "../platform/vital-thread.js";
 
 const SCRIPT = new URL("../cluster/sync/thread.js", import.meta.url);
@@ -18,6 +23,7 @@ export class SyncThreadProxy {
   latest: SyncSnapshot | null = null;
   private readonly thread: VitalThread;
   private readonly waiting: ((snapshot: SyncSnapshot) => void)[] = [];
+  private readonly listing: ((out: OutFlows) => void)[] = [];
   private readonly asking: ((flows: readonly (FlowDescription | null)[]) => void)[] = [];
 
   /** @param port of the channel to the control thread; it moves to the thread */
@@ -53,6 +59,14 @@ export class SyncThreadProxy {
     });
   }
 
+  /** Replicas that are not in the kernel, from a place on. */
+  listOut(from: OutPlace): Promise<OutFlows> {
+    return new Promise((resolve) => {
+      this.listing.push(resolve);
+      this.ask({ kind: "out", from });
+    });
+  }
+
   /** The control thread ends it with its own end; by force after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void> {
     return this.thread.ended(timeoutMs);
@@ -70,6 +84,7 @@ export class SyncThreadProxy {
   private onNews(news: SyncNews, handlers: SyncHandlers): void {
     if (news.kind === "event") return handlers.onEvent(news.event);
     if (news.kind === "described") return this.asking.shift()?.(news.flows);
+    if (news.kind === "out") return this.listing.shift()?.(news.out);
     this.latest = news.snapshot;
     for (const resolve of this.waiting.splice(0)) resolve(news.snapshot);
   }

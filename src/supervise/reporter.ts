@@ -8,7 +8,7 @@ import type {
   SyncReport,
   WorkerReport,
 } from "../api/report.js";
-import type { SyncSnapshot } from "../cluster/sync/thread.js";
+import type { SyncSnapshot } from "../cluster/sync/messages.js";
 import type { ControlSnapshot } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
 import type { EarlyDrop } from "../kernel/bpf/early-drop.js";
@@ -71,6 +71,7 @@ export class Reporter {
   status(): StatusReport {
     const { config, state, unfit } = this.parts;
     const snapshot = this.snapshot as ControlSnapshot;
+    const { waitingBuckets, leasedLate } = snapshot;
     const left = leaseLeft(state.words, state.leaseAt, bootMs());
     const packets = this.packets();
     return {
@@ -90,6 +91,7 @@ export class Reporter {
       workers: this.workers(),
       peers: this.peers(snapshot),
       transport: transportCounters(snapshot),
+      replicas: { mode: config.sync.replicas, waitingBuckets, leasedLate },
       sync: syncReport(this.parts.sync?.latest ?? null),
       hold: this.hold(),
       invariants: this.invariants(snapshot, packets),

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
 import { clusterSettings, configDigest } from "../cluster/settings.js";
-import type { SyncThreadData } from "../cluster/sync/thread.js";
+import type { SyncThreadData } from "../cluster/sync/messages.js";
 import type { ControlThreadData } from "../cluster/thread.js";
 import { addressBytes } from "../config/address.js";
 import type { Secrets } from "../config/secret.js";
@@ -101,6 +101,7 @@ export function controlData(
     workerStallMs: WORKER_STALL_FACTOR * timing.failureMs,
     mainStallMs: Math.max(MAIN_STALL_MS_MIN, timing.failureMs),
     passing,
+    isCold: config.sync.replicas === "cold",
     sync,
   };
 }
@@ -123,6 +124,8 @@ export function syncData(
   hasEarlyDrop: boolean,
 ): Omit<SyncThreadData, "control" | "holdWakeFd"> {
   const { cluster, dataplane, sync, node, nat } = config;
+  const isSymmetric = cluster.hash.mode === "tuple";
+  const translated = nat.map(({ to }) => addressBytes(to));
   return {
     node,
     buckets: cluster.buckets,
@@ -133,11 +136,7 @@ export function syncData(
     scope: { states: sync.states, ignore: sync.ignore, only: sync.only },
     eventBufferBytes: sync.eventBufferBytes,
     holdMs: sync.holdMs,
-    earlyDrop: hasEarlyDrop
-      ? {
-          isBlind: cluster.hash.mode === "tuple",
-          translated: nat.map(({ to }) => addressBytes(to)),
-        }
-      : null,
+    earlyDrop: hasEarlyDrop ? { isBlind: isSymmetric, translated } : null,
+    cold: sync.replicas === "cold" ? { translated, isOpenerHashed: !isSymmetric } : null,
   };
 }

@@ -51,6 +51,7 @@ export const STATUS: StatusReport = {
   workers: [{ queue: 100, seen: 1000, restarts: 1, stalledMs: 0, ...TROUBLES }],
   peers: [PEER, { ...PEER, node: 3, state: "dead", range: [[171, 255]], links: [] }],
   transport: { accepted: 900, badAuth: 2 },
+  replicas: { mode: "warm", waitingBuckets: 0, leasedLate: 0 },
   sync: null,
   hold: null,
   invariants: { epochWentBack: 0, lateRenewal: 2 },
@@ -92,6 +93,7 @@ export const SYNC_REPORT: SyncReport = {
   sendBufferFill: 76,
   driftedBuckets: 1,
   hold: null,
+  residence: null,
   peers: [
     FOLLOWED,
     {

@@ -48,9 +48,10 @@ describe("a line", () => {
   });
 
   test.each([
-    ["age=12 peers=1,3", { ageMs: 12_999, role: "own", peers: [1, 3] }],
-    ["age=0 peers=none", { ageMs: 100, role: "young", peers: [] }],
-    ["age=60 [REPLICA]", { ageMs: 60_000, role: "replica", peers: [] }],
+    ["age=12 peers=1,3", { ageMs: 12_999, role: "own", peers: [1, 3], isInKernel: true }],
+    ["age=0 peers=none", { ageMs: 100, role: "young", peers: [], isInKernel: true }],
+    ["age=60 [REPLICA]", { ageMs: 60_000, role: "replica", peers: [], isInKernel: true }],
+    ["age=0 [COLD REPLICA]", { ageMs: 9, role: "replica", peers: [], isInKernel: false }],
   ] as const)("tells who has the flow: %s", (words, replication) => {
     const text = flowText(withReplication(flowReport(TCP, 4, 2), replication));
     expect(text).toContain(` owner=2 ${words} community-id=`);

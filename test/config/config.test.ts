@@ -64,6 +64,7 @@ describe("a valid configuration", () => {
       flows: 262144,
       eventBufferBytes: 2097152,
       holdMs: 0,
+      replicas: "warm",
     });
     expect(parse(MINIMAL).sync.states).toEqual(["opening", "established", "closing"]);
   });

@@ -104,6 +104,13 @@ describe("keys that do not fit together", () => {
       "13: dataplane.earlyDrop: does not go with pickup in mode source: replies would be picked up twice (allowed: none, or pickup: false)",
     ],
     [
+      "cold replicas where replies could be picked up",
+      changed("mode: tuple", "mode: source")
+        .replace("onExit: drop", "onExit: drop, pickup: true")
+        .replace("icmp]", "icmp], replicas: cold"),
+      "14: sync.replicas: cold does not go with pickup in mode source: replies would be picked up twice (allowed: warm, or pickup: false)",
+    ],
+    [
       "an address twice",
       changed("192.168.1.5/24", "192.168.0.5/24"),
       "12: interfaces[1].addresses[0]: 192.168.0.5 is there twice",
@@ -131,6 +138,13 @@ describe("keys that just fit", () => {
     [
       "early drop with pickup, where any packet names its bucket",
       changed("onExit: drop", "onExit: drop, pickup: true, earlyDrop: tc"),
+    ],
+    [
+      "cold replicas with pickup, where any packet names its bucket",
+      changed("onExit: drop", "onExit: drop, pickup: true").replace(
+        "icmp]",
+        "icmp], replicas: cold",
+      ),
     ],
     ["three heartbeats", changed("failureMs: 200", "failureMs: 150")],
     ["the last queue number", changed("firstQueue: 100", "firstQueue: 65534")],

@@ -5,7 +5,7 @@ import type { Flow, Replicated } from "../../src/cluster/flows/record.js";
 import { flowSettings } from "../../src/cluster/flows/settings.js";
 import { FlowSync } from "../../src/cluster/flows/sync.js";
 import { isReplicable } from "../../src/cluster/sync/filter.js";
-import type { SyncRequest } from "../../src/cluster/sync/thread.js";
+import type { SyncRequest } from "../../src/cluster/sync/messages.js";
 import type { Machine, Process } from "./machine.js";
 
 const TCP = 6;

@@ -54,7 +54,7 @@ export class Timeline implements Checker {
   }
 
   onFlowOutput(machine: Machine, _process: Process, output: FlowOutput): void {
-    if (output.kind === "send" || output.kind === "ready") return;
+    if (output.kind === "send" || output.kind === "ready" || output.kind === "usable") return;
     const name = `node ${machine.id}`;
     if (output.kind === "event") this.note(name, flowEventText(output.event));
     else if (output.kind === "synced") this.note(name, `synced ${output.isSynced}`);

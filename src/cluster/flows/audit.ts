@@ -17,6 +17,7 @@ import { DEGRADED } from "../frame/ack.js";
 import { DUMP_PATIENCE_MS, RECREATE_EXPECTATION_MS, RECREATE_MS } from "../limits.js";
 import type { Author } from "./author.js";
 import type { Ledger } from "./ledger.js";
+import type { KernelEvent } from "./output.js";
 import type { Replicated } from "./record.js";
 import { isOver } from "./record.js";
 import { keyOf } from "./record-wire.js";
@@ -71,12 +72,12 @@ export class Audit {
     this.readAfter(DEGRADED.READING, now);
   }
 
-  /** The kernel says that a record is no more. */
-  onGone(record: Replicated): void {
-    const key = keyOf(record);
-    if (this.askedMs !== null) this.goneSince.add(key);
-    this.unsure.forget(key, record.bucket);
-    if (this.shelf.table.get(key)) this.lost.add(key);
+  /** What the kernel says of its table. */
+  onEvents(events: readonly KernelEvent[], now: number): void {
+    for (const { kind, record } of events) {
+      if (kind === "alive") this.author.onAlive(record, now);
+      else this.onGone(record, now);
+    }
   }
 
   /** Buckets were given up. */
@@ -111,6 +112,15 @@ export class Audit {
     this.counters.refreshed += this.upkeep?.onTick(now) ?? 0;
   }
 
+  private onGone(record: Replicated, now: number): void {
+    const key = keyOf(record);
+    if (this.askedMs !== null) this.goneSince.add(key);
+    this.unsure.forget(key, record.bucket);
+    const entry = this.shelf.table.get(key);
+    if (entry && !this.shelf.isOut(entry)) this.lost.add(key);
+    this.author.onGone(record, now);
+  }
+
   private readAfter(reason: number, now: number): void {
     if (this.degraded === null) this.onsets += 1;
     const { reasons = 0, sinceMs = now } = this.degraded ?? {};
@@ -130,7 +140,9 @@ export class Audit {
 
   private take(record: Replicated, key: string, now: number): void {
     const { bucket } = record;
-    const isKnown = this.shelf.table.get(key) !== undefined;
+    const entry = this.shelf.table.get(key);
+    const isKnown = entry !== undefined;
+    if (isKnown && this.shelf.isOut(entry)) return this.shelf.residence?.onFound(bucket);
     const mayBeLate = this.ledger.lingers(bucket, now);
     if (this.ledger.owns(bucket) || isKnown || mayBeLate) this.author.onAlive(record, now);
     // Its owner may not have it: a replica whose end was missed would stay for ever.
@@ -138,6 +150,7 @@ export class Audit {
   }
 
   private onMissing(entry: Entry, now: number): void {
+    if (!this.shelf.isIn(entry)) return;
     this.counters.missed += 1;
     if (Number.isNaN(entry.lostMs)) this.author.onGone(entry.record, now);
     this.lost.add(entry.key);

@@ -193,6 +193,7 @@ export class Author {
       if (wasWaiting) this.counters.coalesced += 1;
       return;
     }
+    if (this.shelf.isOut(entry)) return;
     // Noted also where the end is told: the bucket may be given up, and taken again, before it is.
     if (isRemembered) entry.isOver = true;
     else entry.lostMs = now;

@@ -2,6 +2,7 @@
 
 import type { HoldReport } from "./hold.js";
 import { degradedText, type PeerHealth, peerHealth } from "./peer.js";
+import type { ResidenceReport } from "./residence.js";
 import type { ResyncReport } from "./resync.js";
 import type { FlowSync } from "./sync.js";
 
@@ -24,6 +25,8 @@ export interface FlowHealth {
   readonly driftedBuckets: number;
   /** Null where nothing is ever held. */
   readonly hold: HoldReport | null;
+  /** Of buckets whose flows come into the kernel with them; null where all are there beforehand. */
+  readonly residence: ResidenceReport | null;
   readonly peers: readonly PeerHealth[];
   readonly counters: Readonly<Record<string, number>>;
 }
@@ -45,6 +48,7 @@ export function healthOf(sync: FlowSync, now: number): FlowHealth {
     sendBufferFill: broadcast.buffer.fill,
     driftedBuckets: replica.drifted.size,
     hold: sync.hold.report(now),
+    residence: shelf.residence?.report() ?? null,
     peers: followers.map((follower) => peerHealth(follower, peers.of(follower), total, now)),
     counters: countersOf(sync),
   };
@@ -62,6 +66,7 @@ function countersOf(sync: FlowSync): Record<string, number> {
     ...sync.hold.counters,
     ...sections.counters,
     ...shelf.table.counters,
+    ...shelf.residence?.counters,
     ...applied,
     removedHere: removed,
     lateHere: late,

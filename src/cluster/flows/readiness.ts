@@ -1,31 +1,56 @@
-/** Which buckets may be claimed, as the ranges layer was last told. */
+/** What the ranges layer has to know of the flows, told when it changes. */
 import type { Follower } from "../broadcast/broadcast.js";
 import type { Bitmap } from "../ranges/bitmap.js";
 import type { Ledger } from "./ledger.js";
+import type { FlowOutput } from "./output.js";
 import type { Peers } from "./peers.js";
+import type { Residence } from "./residence.js";
+
+export interface ReadinessParts {
+  readonly ledger: Ledger;
+  readonly peers: Peers;
+  readonly residence: Residence | null;
+  followers(): readonly Follower[];
+  out(output: FlowOutput): void;
+}
 
 export class Readiness {
-  private told: Bitmap;
+  private ready: Bitmap;
+  private isSynced: boolean | null = null;
 
-  constructor(
-    private readonly ledger: Ledger,
-    private readonly peers: Peers,
-  ) {
-    this.told = ledger.owned.slice();
+  constructor(private readonly parts: ReadinessParts) {
+    this.ready = parts.ledger.owned.slice();
   }
 
   /** The ranges layer begins anew: to it nothing is ready. */
   forget(): void {
-    this.told.fill(0);
+    this.ready.fill(0);
+    this.isSynced = null;
+    this.parts.residence?.forget();
   }
 
-  /** The buckets as they are now, or null when nothing has changed. */
-  change(followers: readonly Follower[]): Bitmap | null {
-    const caughtUp = followers.filter((peer) => this.peers.isCaughtUp(peer));
+  /** Whether the tables of all peers are here. */
+  tellSynced(): void {
+    const { peers, followers, out } = this.parts;
+    const isSynced = peers.areSettled(followers());
+    if (isSynced !== this.isSynced) out({ kind: "synced", isSynced });
+    this.isSynced = isSynced;
+  }
+
+  /** Which buckets have their flows here as their owner stated them. */
+  tellReady(): void {
+    const { ledger, peers, followers, out } = this.parts;
+    const caughtUp = followers().filter((peer) => peers.isCaughtUp(peer));
     const nodes = new Set(caughtUp.map(({ node }) => node));
-    const ready = this.ledger.ready((node) => nodes.has(node));
-    if (ready.every((word, index) => word === this.told[index])) return null;
-    this.told = ready;
-    return ready.slice();
+    const ready = ledger.ready((node) => nodes.has(node));
+    if (ready.every((word, index) => word === this.ready[index])) return;
+    this.ready = ready;
+    out({ kind: "ready", buckets: ready.slice() });
+  }
+
+  /** Which buckets have their flows in the kernel, where that is not so with all. */
+  tellUsable(): void {
+    const usable = this.parts.residence?.change();
+    if (usable) this.parts.out({ kind: "usable", ...usable });
   }
 }

@@ -95,7 +95,7 @@ export class Replica {
     // It let in as new what the owner of the master expected: from now on it is foreign here too.
     if (young) this.author.young.delete(key);
     if (young) this.change(young.record, record);
-    else if (!entry) this.shelf.kernel("create", record);
+    else if (!entry || this.shelf.isOut(entry)) this.shelf.kernel("create", record);
     else if (!saysTheSame(entry.packed, put.packed)) this.change(entry.record, record);
   }
 

@@ -21,6 +21,11 @@ export interface FlowSettings {
   readonly holdMs: number;
   /** Whether this node's kernel does not see the packets of foreign flows. */
   readonly isBlind: boolean;
+  /**
+   * Whether another node's record may stay out of this kernel until its bucket comes; null: none
+   * may.
+   */
+  readonly mayBeOut: ((record: Replicated) => boolean) | null;
   /** Whether a record is replicated, and may be put into this node's kernel: the `sync` filters. */
   isWanted(record: Replicated): boolean;
   /** An unpredictable u32. */
@@ -41,6 +46,7 @@ export function flowSettings(given: Given): FlowSettings {
     frames: SEND_BUFFER_FRAMES,
     holdMs: SYNC_HOLD_MS.fallback as number,
     isBlind: false,
+    mayBeOut: null,
     isWanted: () => true,
     ...given,
   };

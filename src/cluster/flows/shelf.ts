@@ -4,6 +4,7 @@
  */
 import type { FlowOutput, KernelOp } from "./output.js";
 import type { Replicated } from "./record.js";
+import { Residence } from "./residence.js";
 import type { FlowSettings } from "./settings.js";
 import { type Entry, FlowTable } from "./table.js";
 import { Tombstones } from "./tombstones.js";
@@ -12,13 +13,18 @@ import type { Version } from "./version.js";
 export class Shelf {
   readonly table: FlowTable;
   readonly tombstones = new Tombstones();
+  /** Null: all replicas are in the kernel. */
+  readonly residence: Residence | null;
 
   constructor(
     private readonly settings: FlowSettings,
     readonly out: (output: FlowOutput) => void,
     private readonly onEvict: (entry: Entry, now: number) => void,
   ) {
-    this.table = new FlowTable(settings.buckets, settings.flowsMax);
+    const { buckets, flowsMax, mayBeOut } = settings;
+    this.table = new FlowTable(buckets, flowsMax, mayBeOut);
+    const change = (op: KernelOp, entry: Entry) => this.change(op, entry.record);
+    this.residence = mayBeOut && new Residence(this.table, change, buckets);
   }
 
   /** Puts a record; null when the table has no room for it. */
@@ -33,8 +39,25 @@ export class Shelf {
     this.tombstones.set(entry.key, { bucket: entry.bucket, version, atMs: now });
   }
 
-  /** Asks for a change of the local kernel's table, if the filters let this node touch the flow. */
+  /** Asks for a change of the local kernel's table, unless the record is to stay out of it. */
   kernel(op: KernelOp, record: Replicated): void {
+    const mayBeOut = this.settings.mayBeOut?.(record) ?? false;
+    if (mayBeOut && this.residence?.refuses(op, record)) return;
+    this.change(op, record);
+  }
+
+  /** The same, whatever is to stay out, if the filters let this node touch the flow. */
+  change(op: KernelOp, record: Replicated): void {
     if (this.settings.isWanted(record)) this.out({ kind: "kernel", op, record });
+  }
+
+  /** Whether the kernel is meant not to have it; what it says of it then is old. */
+  isOut({ mayBeOut, bucket }: Entry): boolean {
+    return mayBeOut && this.residence !== null && this.residence.isOut(bucket);
+  }
+
+  /** Whether the kernel is meant to have it by now. */
+  isIn({ mayBeOut, bucket }: Entry): boolean {
+    return !mayBeOut || this.residence === null || this.residence.isIn(bucket);
   }
 }

@@ -57,7 +57,6 @@ export class FlowSync {
   private readonly sender: Sender;
   private readonly readiness: Readiness;
   private outputs: FlowOutput[] = [];
-  private isSynced: boolean | null = null;
 
   constructor(
     private readonly settings: FlowSettings,
@@ -84,10 +83,11 @@ export class FlowSync {
     const { broadcast, sections, rounds } = this;
     this.sender = new Sender({ broadcast, packer, author, rounds, sections, peers, replica, out });
     this.audit = new Audit(settings, shelf, ledger, author, (node) => broadcast.isDegraded(node));
-    this.readiness = new Readiness(ledger, peers);
     this.acks = new Acks(broadcast, peers, this.audit, out);
     this.resync = new Resync(broadcast, peers, this.audit, tell);
     const followers = () => broadcast.peers();
+    const { residence } = shelf;
+    this.readiness = new Readiness({ ledger, peers, residence, followers, out });
     const sent = () => broadcast.buffer.total;
     this.hold = new Hold({ holdMs: settings.holdMs, followers, sent, out });
     this.audit.readAgain(now); // what the kernel has from before was told by no event
@@ -104,7 +104,6 @@ export class FlowSync {
     this.peers.clear();
     this.hold.clear();
     this.readiness.forget();
-    this.isSynced = null;
     return this.flush();
   }
 
@@ -170,13 +169,7 @@ export class FlowSync {
   }
 
   onEvents(events: readonly KernelEvent[], now: number): FlowOutput[] {
-    for (const { kind, record } of events) {
-      if (kind === "alive") this.author.onAlive(record, now);
-      else {
-        this.audit.onGone(record);
-        this.author.onGone(record, now);
-      }
-    }
+    this.audit.onEvents(events, now);
     return this.flush();
   }
 
@@ -188,7 +181,7 @@ export class FlowSync {
 
   /** The kernel has dropped events (ENOBUFS). */
   onEventLoss(now: number): FlowOutput[] {
-    this.tell({ name: "eventsLost" });
+    this.outputs.push({ kind: "event", event: { name: "eventsLost" } });
     this.audit.onLoss(now);
     return this.flush();
   }
@@ -206,9 +199,26 @@ export class FlowSync {
     this.acks.onTick(now);
     this.hold.onTick(now);
     this.resync.onTick(now);
-    const buckets = this.readiness.change(this.broadcast.peers());
-    if (buckets) this.outputs.push({ kind: "ready", buckets });
+    this.readiness.tellReady();
+    return this.onTurn(now);
+  }
+
+  /** Buckets whose flows are to be in the kernel, the claimed ones first; see Residence. */
+  onWant(claimed: Bitmap, planned: Bitmap, ticket: number, now: number): FlowOutput[] {
+    this.shelf.residence?.want(claimed, planned, ticket, now);
+    return this.onTurn(now);
+  }
+
+  /** Goes on with what is on its way into the kernel or out of it. */
+  onTurn(now: number): FlowOutput[] {
+    this.shelf.residence?.onTurn(now);
+    this.readiness.tellUsable();
     return this.flush();
+  }
+
+  /** Whether flows wait to be put into the kernel, so that a turn should come before the tick. */
+  get isInstalling(): boolean {
+    return this.shelf.residence?.isInstalling ?? false;
   }
 
   health(now: number): FlowHealth {
@@ -232,14 +242,8 @@ export class FlowSync {
     else this.shelf.kernel("delete", entry.record);
   }
 
-  private tell(event: FlowEvent): void {
-    this.outputs.push({ kind: "event", event });
-  }
-
   private flush(): FlowOutput[] {
-    const isSynced = this.peers.areSettled(this.broadcast.peers());
-    if (isSynced !== this.isSynced) this.outputs.push({ kind: "synced", isSynced });
-    this.isSynced = isSynced;
+    this.readiness.tellSynced();
     const outputs = this.outputs;
     this.outputs = [];
     return outputs;

@@ -19,6 +19,8 @@ export class Entry {
   readonly bucket: number;
   readonly rank: Rank;
   readonly isUrgent: boolean;
+  /** Whether a replica of it may stay out of the kernel; see Residence. */
+  readonly mayBeOut: boolean;
   /** The own frame that told of this version, in the count of all frames; -1: a peer did. */
   frame = -1;
   /** Since when the kernel does not have it although it should; NaN: it has. */
@@ -38,12 +40,14 @@ export class Entry {
     record: Replicated,
     readonly version: Version,
     readonly atMs: number,
+    mayBeOut: boolean,
     before: Entry | undefined,
   ) {
     this.packed = pack(record);
     this.bucket = record.bucket;
     this.rank = rankOf(record);
     this.isUrgent = isUrgent(record);
+    this.mayBeOut = mayBeOut;
     this.lostMs = before?.lostMs ?? Number.NaN;
     this.isOver = before?.isOver ?? false;
     this.sinceMs = before?.sinceMs ?? atMs;
@@ -75,6 +79,7 @@ export class FlowTable {
   constructor(
     buckets: number,
     readonly max: number,
+    private readonly mayBeOut: ((record: Replicated) => boolean) | null = null,
   ) {
     this.buckets = new Array(buckets);
     this.digests = new Digests(buckets);
@@ -82,6 +87,10 @@ export class FlowTable {
 
   get size(): number {
     return this.entries.size;
+  }
+
+  get bucketCount(): number {
+    return this.buckets.length;
   }
 
   get isFull(): boolean {
@@ -120,7 +129,8 @@ export class FlowTable {
     const before = this.entries.get(key);
     if (before) this.take(before);
     else if (!this.makeRoom(onEvict)) return null;
-    const entry = new Entry(key, record, version, now, before);
+    const mayBeOut = this.mayBeOut?.(record) ?? false;
+    const entry = new Entry(key, record, version, now, mayBeOut, before);
     this.entries.set(key, entry);
     this.file(entry);
     return entry;

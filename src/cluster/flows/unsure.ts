@@ -51,11 +51,12 @@ export class Unsure {
       const isOwned = this.ledger.owns(bucket);
       if (!isOwned && !this.ledger.isGood(bucket)) continue;
       for (const [key, packed] of flows) {
+        const entry = this.shelf.table.get(key);
         if (isOwned) this.author.onAlive(unpack(packed), now);
-        else if (this.shelf.table.get(key) === undefined) {
-          this.shelf.kernel("delete", unpack(packed));
+        else if (entry === undefined) {
+          this.shelf.change("delete", unpack(packed));
           swept += 1;
-        }
+        } else if (this.shelf.isOut(entry)) this.shelf.residence?.onFound(bucket);
       }
       this.size -= flows.size;
       this.buckets.delete(bucket);

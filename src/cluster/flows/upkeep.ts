@@ -84,7 +84,7 @@ export class Upkeep {
 
   private refresh(entry: Entry, now: number): boolean {
     // Over or lost here: its owner's REMOVE, or the audit, sees to it.
-    const isLeft = entry.isOver || !Number.isNaN(entry.lostMs);
+    const isLeft = entry.isOver || !Number.isNaN(entry.lostMs) || this.shelf.isOut(entry);
     if (isLeft || this.ledger.owns(entry.bucket)) return false;
     entry.seenMs = now;
     this.shelf.kernel("update", entry.record);

@@ -34,6 +34,10 @@ export function isEmpty(bitmap: Bitmap): boolean {
   return bitmap.every((word) => word === 0);
 }
 
+export function isSame(a: Bitmap, b: Bitmap): boolean {
+  return a.every((word, index) => word === b[index]);
+}
+
 export function countBuckets(bitmap: Bitmap): number {
   let count = 0;
   for (let word of bitmap) for (; word !== 0; word &= word - 1) count += 1;

@@ -6,15 +6,28 @@ import { Lease } from "../lease.js";
 import type { Outbox } from "../outbox.js";
 import type { ClaimCause, ReleaseCause } from "../output.js";
 import type { ClusterInputs, ClusterSettings } from "../settings.js";
-import { type Bitmap, countBuckets, isEmpty, runsOf } from "./bitmap.js";
+import {
+  type Bitmap,
+  bucketsOf,
+  countBuckets,
+  emptyBitmap,
+  isEmpty,
+  isSame,
+  runsOf,
+  without,
+} from "./bitmap.js";
 import { type Claim, RangeKeeper, type RangeView } from "./keeper.js";
+import { Waiting } from "./waiting.js";
 
 export class Holding {
   readonly keeper: RangeKeeper;
   readonly lease: Lease;
+  readonly waiting: Waiting;
   /** Whether something was claimed that the peers have not been told yet. */
   hasNews = false;
   private isLeaseOld = false;
+  /** As the layers above were last told. */
+  private wanted: { readonly claimed: Bitmap; readonly planned: Bitmap; readonly ticket: number };
 
   constructor(
     private readonly settings: ClusterSettings,
@@ -24,24 +37,62 @@ export class Holding {
   ) {
     this.keeper = new RangeKeeper(settings.id, settings.buckets);
     this.lease = new Lease(settings.leaseMs, now);
+    this.waiting = new Waiting(settings.buckets);
+    const none = emptyBitmap(settings.buckets);
+    this.wanted = { claimed: none, planned: none, ticket: 0 };
+  }
+
+  /** What is leased, or will be with the next renewal. */
+  get leased(): Bitmap {
+    return without(this.keeper.mine, this.waiting.buckets);
+  }
+
+  /**
+   * What is told to the peers. Nobody who serves a bucket may give it up to a node that waits for
+   * its flows; so that one claims it only while nobody else does.
+   */
+  get claim(): Bitmap {
+    const { keeper, waiting } = this;
+    return without(keeper.mine, keeper.shared(waiting.buckets));
   }
 
   /** Takes this node's piece of a dead node's last claim; returns how many buckets. */
-  takeOver(dead: Bitmap, view: RangeView): number {
-    return this.claimed(this.keeper.takeOver(dead, view), "takeover");
+  takeOver(dead: Bitmap, view: RangeView, now: number): number {
+    return this.claimed(this.keeper.takeOver(dead, view), "takeover", now);
   }
 
   /** Takes what belongs here and nobody has claimed for a heartbeat. */
   takeUncovered(view: RangeView, now: number): void {
     const waitMs = this.settings.heartbeatMs;
-    this.claimed(this.keeper.claimUncovered(view, waitMs, now), "uncovered");
+    this.claimed(this.keeper.claimUncovered(view, waitMs, now), "uncovered", now);
   }
 
   /** One step towards the target. */
-  takeStep(view: RangeView): void {
-    const mayClaim = (bucket: number) => this.inputs.mayClaim?.(bucket) ?? true;
+  takeStep(view: RangeView, now: number): void {
+    const mayClaim = (bucket: number) =>
+      (this.inputs.mayClaim?.(bucket) ?? true) && this.isUsable(bucket);
     const step = this.settings.handoverStep;
-    this.claimed(this.keeper.claimPlanned(view, step, mayClaim), "planned");
+    this.claimed(this.keeper.claimPlanned(view, step, mayClaim), "planned", now);
+  }
+
+  /** Leases claimed buckets whose flows have come into the kernel, or are not waited for longer. */
+  admit(now: number): void {
+    const { waiting } = this;
+    if (!waiting.admit((bucket) => this.isUsable(bucket), now)) return;
+    this.isLeaseOld = true;
+    const outcome = waiting.outcome(now);
+    if (outcome) this.out.tell({ name: "installed", ...outcome });
+  }
+
+  /** Says which flows are to be in the kernel, where that is not so with all. */
+  want(view: RangeView, mayPlan: boolean): void {
+    if (this.inputs.isUsable === undefined) return;
+    const { keeper, wanted } = this;
+    const claimed = keeper.mine.slice();
+    const planned = mayPlan ? keeper.planned(view) : emptyBitmap(this.settings.buckets);
+    if (isSame(claimed, wanted.claimed) && isSame(planned, wanted.planned)) return;
+    this.wanted = { claimed, planned, ticket: wanted.ticket + 1 };
+    this.out.up({ kind: "want", ...this.wanted });
   }
 
   /** Gives up what a peer's claim allows to give up. */
@@ -66,17 +117,25 @@ export class Holding {
   renew(now: number): void {
     this.hasNews = false;
     this.isLeaseOld = false;
-    this.out.push(this.lease.renew(now, this.keeper.mine));
+    this.out.push(this.lease.renew(now, this.leased));
   }
 
   /** Brings the lease in line with a range that changed between two beats. */
   settle(): void {
-    if (this.isLeaseOld) this.out.push(this.lease.change(this.keeper.mine));
+    if (this.isLeaseOld) this.out.push(this.lease.change(this.leased));
     this.isLeaseOld = false;
   }
 
-  private claimed(buckets: Bitmap, cause: ClaimCause): number {
+  private isUsable(bucket: number): boolean {
+    return this.inputs.isUsable?.(bucket) ?? true;
+  }
+
+  private claimed(buckets: Bitmap, cause: ClaimCause, now: number): number {
     if (isEmpty(buckets)) return 0;
+    this.waiting.add(
+      [...bucketsOf(buckets)].filter((bucket) => !this.isUsable(bucket)),
+      now,
+    );
     this.hasNews = true;
     this.isLeaseOld = true;
     this.out.tell({ name: "claim", cause, runs: runsOf(buckets) });
@@ -85,6 +144,7 @@ export class Holding {
 
   private released(buckets: Bitmap, cause: ReleaseCause, to: number): void {
     if (isEmpty(buckets)) return;
+    this.waiting.remove(buckets);
     this.isLeaseOld = true;
     this.out.tell({ name: "release", cause, to, runs: runsOf(buckets) });
   }

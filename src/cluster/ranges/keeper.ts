@@ -60,6 +60,11 @@ export class RangeKeeper {
     return countBuckets(both(this.mine, this.others));
   }
 
+  /** Those of a set that another claims. */
+  shared(set: Bitmap): Bitmap {
+    return both(set, this.others);
+  }
+
   /** Takes the claims of the live peers as they are at `now`. */
   watch(claims: Iterable<Bitmap>, now: number, isCounted: boolean): void {
     this.others = emptyBitmap(this.buckets);
@@ -93,6 +98,11 @@ export class RangeKeeper {
       left -= 1;
     }
     return this.add(chosen);
+  }
+
+  /** Buckets of the target that are not owned yet. */
+  planned(view: RangeView): Bitmap {
+    return without(this.target(view), this.mine);
   }
 
   /** Obeys another node's claim as far as release.ts allows; returns what was given up. */

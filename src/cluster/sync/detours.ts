@@ -20,7 +20,7 @@ export class Detours {
   private flows = new Set<string>();
   /** Those of them that events have told of since some were lost: a dump may be older. */
   private readonly fresh = new Set<string>();
-  private readonly translated: ReadonlySet<string>;
+  private readonly isDetour: (record: Replicated) => boolean;
   /** Whether the kernel's table has been read since events were lost, or since the start. */
   private isKnown = false;
 
@@ -32,7 +32,7 @@ export class Detours {
     addresses: readonly Uint8Array[],
     private readonly max: number,
   ) {
-    this.translated = new Set(addresses.map((address) => address.join()));
+    this.isDetour = detourTest(addresses);
   }
 
   /** Whether every flow is known to come back with its own bucket. */
@@ -76,14 +76,18 @@ export class Detours {
     this.flows.delete(key);
     this.fresh.delete(key);
   }
+}
 
-  private isDetour(record: Replicated): boolean {
+/** @param addresses what `nat` translates to, as bytes */
+export function detourTest(addresses: readonly Uint8Array[]): (record: Replicated) => boolean {
+  const translated = new Set(addresses.map((address) => address.join()));
+  return (record) => {
     if (record.kind === "expectation") return true;
     const { helper, master, original, reply } = record;
     if (helper !== "" || master !== null) return true;
     if (isInverse(record)) return false;
-    return !this.translated.has(reply.dst.join()) || !isSame(original.dst, reply.src);
-  }
+    return !translated.has(reply.dst.join()) || !isSame(original.dst, reply.src);
+  };
 }
 
 /** Whether the reply is the original the other way round. */

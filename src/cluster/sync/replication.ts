@@ -1,17 +1,23 @@
 /** The sync thread as the control thread sees it. */
 import type { MessagePort } from "node:worker_threads";
 import type { FlowInput } from "../output.js";
-import { type Bitmap, emptyBitmap, hasBucket } from "../ranges/bitmap.js";
-import type { SyncReply, SyncRequest } from "./thread.js";
+import { type Bitmap, both, emptyBitmap, hasBucket } from "../ranges/bitmap.js";
+import type { SyncReply, SyncRequest } from "./messages.js";
 
 export class Replication {
   /** Of which the sync thread was last told; what it still says for another one is out of date. */
   private incarnation = 0n;
   private synced = false;
   private ready: Bitmap;
+  /** Buckets whose flows are in the kernel, of those that were wanted all the time since. */
+  private usable: Bitmap;
+  /** The last `want`. */
+  private wanted: Bitmap;
+  private ticket = 0;
   private last: Bitmap;
 
   /**
+   * @param isCold whether replicas are put into the kernel only when they are wanted there
    * @param send called with each body that is to go to the peers
    * @param onStraight told whether every flow comes back with the bucket its packets hash to
    */
@@ -20,26 +26,36 @@ export class Replication {
     private readonly buckets: number,
     send: (body: Uint8Array) => void,
     onStraight: (isStraight: boolean) => void,
+    private readonly isCold = false,
   ) {
     this.ready = emptyBitmap(buckets);
+    this.usable = emptyBitmap(buckets);
+    this.wanted = emptyBitmap(buckets);
     this.last = emptyBitmap(buckets);
     port.on("message", (reply: SyncReply) => {
       if (reply.kind === "straight") onStraight(reply.isStraight);
       else if (reply.incarnation !== this.incarnation) return;
       else if (reply.kind === "send") send(reply.body);
       else if (reply.kind === "synced") this.synced = reply.isSynced;
-      else this.ready = reply.buckets;
+      else if (reply.kind === "ready") this.ready = reply.buckets;
+      else if (reply.ticket === this.ticket) this.usable = reply.buckets;
     });
   }
 
   /** Whether the flows of all peers are here. */
   readonly isSynced = (): boolean => this.synced;
 
-  /** Whether the flows of a bucket are in this node's kernel. */
+  /** Whether the flows of a bucket are here. */
   readonly mayClaim = (bucket: number): boolean => hasBucket(this.ready, bucket);
+
+  /** Whether those that are here are in the kernel; undefined: they always are. */
+  get isUsable(): ((bucket: number) => boolean) | undefined {
+    return this.isCold ? (bucket) => hasBucket(this.usable, bucket) : undefined;
+  }
 
   tell(input: FlowInput): void {
     if (input.kind === "self") this.begin(input.self.incarnation);
+    if (input.kind === "want") this.want(input);
     this.port.postMessage(input satisfies SyncRequest);
   }
 
@@ -61,5 +77,13 @@ export class Replication {
     this.incarnation = incarnation;
     this.synced = false;
     this.ready = emptyBitmap(this.buckets);
+    this.usable = emptyBitmap(this.buckets);
+  }
+
+  /** What was not wanted until now may be on its way out, whatever was said of it last. */
+  private want({ claimed, planned, ticket }: Extract<FlowInput, { kind: "want" }>): void {
+    this.ticket = ticket;
+    this.usable = both(this.usable, this.wanted);
+    this.wanted = claimed.map((word, index) => word | planned[index]);
   }
 }

@@ -4,26 +4,32 @@
  * slow answer of the kernel never delays a heartbeat.
  */
 import { getHeapStatistics } from "node:v8";
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { bootMs } from "../../platform/clock.js";
 import { random64 } from "../../platform/random.js";
 import { enterThread } from "../../platform/threads.js";
 import { MarkField } from "../../state/mark-field.js";
-import { describe, type FlowDescription } from "../flows/description.js";
-import type { FlowHealth } from "../flows/health.js";
+import { describe, describeOut } from "../flows/description.js";
 import type { Held } from "../flows/hold.js";
-import type { FlowEvent, FlowOutput } from "../flows/output.js";
+import type { FlowOutput } from "../flows/output.js";
 import type { Replicated } from "../flows/record.js";
 import { flowSettings } from "../flows/settings.js";
 import { FlowSync } from "../flows/sync.js";
 import { UNREPLIED_WINDOWS } from "../limits.js";
-import type { FlowInput } from "../output.js";
-import type { Bitmap } from "../ranges/bitmap.js";
+import { isKeptOut } from "./cold.js";
 import { Detours } from "./detours.js";
 import { isReplicable } from "./filter.js";
 import { HeldReplies } from "./held-replies.js";
 import { KernelFlows } from "./kernel-flows.js";
-import { inScope, type ScopeSettings } from "./scope.js";
+import type {
+  SyncNews,
+  SyncQuery,
+  SyncReply,
+  SyncRequest,
+  SyncSnapshot,
+  SyncThreadData,
+} from "./messages.js";
+import { inScope } from "./scope.js";
 
 /** Milliseconds between two looks at the kernel's events. */
 const TICK_MS = 10;
@@ -35,75 +41,6 @@ const SIEVE_MS_MAX = 100;
 /** Behind the control thread, before ordinary load: late replicas are lost connections. */
 const SCHEDULING = { nice: -5 };
 
-/** What `main` gives to the thread. */
-export interface SyncThreadData {
-  /** To the control thread. */
-  readonly control: MessagePort;
-  readonly node: number;
-  readonly buckets: number;
-  readonly markMask: number;
-  readonly windowMs: number;
-  readonly flowsMax: number;
-  /** IANA numbers of the protocols that are replicated. */
-  readonly protocols: readonly number[];
-  /** Whether foreign packets are dropped before connection tracking, and of which modes all. */
-  readonly earlyDrop: EarlyDropView | null;
-  readonly scope: ScopeSettings;
-  readonly eventBufferBytes: number;
-  /** Milliseconds that replies are held at most; 0: none is. */
-  readonly holdMs: number;
-  /** eventfd of the thread that holds them; -1 without. */
-  readonly holdWakeFd: number;
-}
-
-/** What the sync thread has to know of the early drop. */
-export interface EarlyDropView {
-  /** Whether the kernel sees no packet of foreign flows, and not just none that opens one. */
-  readonly isBlind: boolean;
-  /** Addresses that `nat` translates to. */
-  readonly translated: readonly Uint8Array[];
-}
-
-/** From the control thread. */
-export type SyncRequest =
-  | FlowInput
-  | { readonly kind: "range"; readonly owned: Bitmap; readonly epoch: number }
-  | { readonly kind: "end" };
-
-/** What is true of one incarnation of this node only. */
-export type StreamReply = { readonly incarnation: bigint } & (
-  | { readonly kind: "send"; readonly body: Uint8Array }
-  | { readonly kind: "synced"; readonly isSynced: boolean }
-  | { readonly kind: "ready"; readonly buckets: Bitmap }
-);
-
-/** To the control thread. */
-export type SyncReply =
-  | StreamReply
-  /** Whether every flow comes back with the bucket that its packets hash to. */
-  | { readonly kind: "straight"; readonly isStraight: boolean };
-
-export interface SyncSnapshot extends FlowHealth {
-  /** Memory in use of the thread's JavaScript heap, which holds the table. */
-  readonly heapBytes: number;
-  /** Times that the kernel left events out. */
-  readonly overruns: number;
-  /** Operations that the kernel refused, by errno name. */
-  readonly refused: Readonly<Record<string, number>>;
-}
-
-/** From the main thread. */
-export type SyncQuery =
-  | { readonly kind: "snapshot" | "resync" }
-  /** What is known of the flows with these keys. */
-  | { readonly kind: "describe"; readonly keys: readonly string[] };
-
-/** To the main thread; queries are answered in their order. */
-export type SyncNews =
-  | { readonly kind: "snapshot"; readonly snapshot: SyncSnapshot }
-  | { readonly kind: "described"; readonly flows: readonly (FlowDescription | null)[] }
-  | { readonly kind: "event"; readonly event: FlowEvent };
-
 class SyncThread {
   private readonly kernel: KernelFlows;
   private readonly sync: FlowSync;
@@ -111,9 +48,11 @@ class SyncThread {
   private readonly timer: NodeJS.Timeout;
   private readonly detours: Detours | null;
   private isStraight = false;
+  /** The next turn before a tick, where flows wait to be put into the kernel. */
+  private turn: NodeJS.Immediate | null = null;
 
   constructor(private readonly data: SyncThreadData) {
-    const { control, node, buckets, windowMs, flowsMax, holdMs, earlyDrop } = data;
+    const { control, node, buckets, windowMs, flowsMax, holdMs, earlyDrop, cold } = data;
     this.detours = earlyDrop && new Detours(earlyDrop.translated, flowsMax);
     const field = new MarkField(data.markMask);
     // Of a flow whose reply is held, everything is asked at once.
@@ -124,8 +63,9 @@ class SyncThread {
     const [isReplicated, isInScope] = [isReplicable(data.protocols), inScope(data.scope)];
     const isWanted = (record: Replicated) => isReplicated(record) && isInScope(record);
     const isBlind = earlyDrop?.isBlind ?? false;
+    const mayBeOut = cold && isKeptOut(cold);
     const settings = flowSettings({
-      ...{ node, buckets, flowsMax, holdMs, random32, isWanted, isBlind },
+      ...{ node, buckets, flowsMax, holdMs, random32, isWanted, isBlind, mayBeOut },
       windowMs: windowMs - sieveMs,
       unrepliedMs: windowMs * UNREPLIED_WINDOWS - sieveMs,
     });
@@ -167,6 +107,16 @@ class SyncThread {
     this.carryOut(this.sync.onEvents(events, bootMs()));
   }
 
+  /** What waits for its flows does not wait for the next tick. */
+  private goOn(): void {
+    if (this.turn !== null || !this.sync.isInstalling) return;
+    this.turn = setImmediate(() => {
+      this.turn = null;
+      this.hearKernel(); // of what was created before: its buffer is bounded
+      this.carryOut(this.sync.onTurn(bootMs()));
+    });
+  }
+
   private tellDetours(): void {
     const isStraight = this.detours?.areNone ?? false;
     if (isStraight === this.isStraight) return;
@@ -187,6 +137,11 @@ class SyncThread {
         return this.carryOut(this.sync.onBody(request.from, request.body, now));
       case "sent":
         return this.carryOut(this.sync.onSent(request.from, request.sequence, now));
+      case "want":
+        this.hearKernel(); // that it has deleted what is now to come back
+        return this.carryOut(
+          this.sync.onWant(request.claimed, request.planned, request.ticket, bootMs()),
+        );
       case "range":
         this.hearKernel(true); // what was let in under the range that ends
         return this.carryOut(this.sync.onRange(request.owned, request.epoch, now));
@@ -219,6 +174,7 @@ class SyncThread {
       }
     }
     this.kernel.settle();
+    this.goOn();
   }
 
   private onQuery(query: SyncQuery): void {
@@ -229,6 +185,8 @@ class SyncThread {
         return this.carryOut(this.sync.onResync(bootMs()));
       case "describe":
         return this.news({ kind: "described", flows: describe(this.sync, query.keys, bootMs()) });
+      case "out":
+        return this.news({ kind: "out", out: describeOut(this.sync, query.from, bootMs()) });
     }
   }
 
@@ -238,7 +196,10 @@ class SyncThread {
     const health = this.sync.health(bootMs());
     const counters = { ...health.counters };
     counters.coalesced = (counters.coalesced ?? 0) + coalesced;
-    const snapshot = { ...health, counters, heapBytes, overruns, refused: { ...refused } };
+    const snapshot: SyncSnapshot = {
+      ...{ ...health, counters, heapBytes, overruns },
+      refused: { ...refused },
+    };
     this.news({ kind: "snapshot", snapshot });
   }
 
@@ -248,6 +209,7 @@ class SyncThread {
 
   private end(): void {
     clearInterval(this.timer);
+    if (this.turn !== null) clearImmediate(this.turn);
     this.kernel.close();
     this.held?.close();
     this.data.control.close();

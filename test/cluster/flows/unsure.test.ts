@@ -22,7 +22,8 @@ describe("an unsure flow", () => {
     [owned, good, table] = [new Set(), new Set(), new Set()];
     const shelf = {
       table: { max: 3, get: (key: string) => (table.has(key) ? {} : undefined) },
-      kernel: (_: string, record: Replicated) => deleted.push(record),
+      change: (_: string, record: Replicated) => deleted.push(record),
+      isOut: () => false,
     };
     const ledger = {
       owns: (bucket: number) => owned.has(bucket),
