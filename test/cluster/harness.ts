@@ -161,6 +161,7 @@ export class World {
       machine.said.push(output.kind);
       if (output.kind === "send") this.spread(machine, output.link, output.bytes);
       else if (output.kind === "event") machine.events.push(output.event);
+      else if (output.kind === "up") machine.ups.push(output.input);
       else if (output.kind === "fatal") machine.fatal = output.message;
       else if (output.kind === "revoke") machine.leaseUntilMs = Number.NEGATIVE_INFINITY;
       else if (output.kind === "lease") {

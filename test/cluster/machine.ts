@@ -1,6 +1,6 @@
 /** The parts of the simulated world: machines, datagrams, faults, and chance by seed. */
 import type { ClusterNode } from "../../src/cluster/node.js";
-import type { ClusterEvent, Output } from "../../src/cluster/output.js";
+import type { ClusterEvent, FlowInput, Output } from "../../src/cluster/output.js";
 import { type Bitmap, emptyBitmap } from "../../src/cluster/ranges/bitmap.js";
 import {
   type ClusterInputs,
@@ -38,6 +38,8 @@ export interface Machine {
   inbox: { link: number; bytes: Uint8Array }[];
   readonly events: ClusterEvent[];
   readonly said: Output["kind"][];
+  /** What its upper layers were told. */
+  readonly ups: FlowInput[];
   fatal: string;
   readonly phase: number;
   readonly settings: ClusterSettings;
@@ -70,6 +72,7 @@ export function newMachine(
     inbox: [],
     events: [],
     said: [],
+    ups: [],
     fatal: "",
     phase,
     settings: clusterSettings(settings),

@@ -77,8 +77,9 @@ export class Holding {
 
   /** Leases claimed buckets whose flows have come into the kernel, or are not waited for longer. */
   admit(now: number): void {
-    const { waiting } = this;
-    if (!waiting.admit((bucket) => this.isUsable(bucket), now)) return;
+    const { waiting, keeper } = this;
+    const served = keeper.shared(waiting.buckets);
+    if (!waiting.admit((bucket) => this.isUsable(bucket), served, now)) return;
     this.isLeaseOld = true;
     const outcome = waiting.outcome(now);
     if (outcome) this.out.tell({ name: "installed", ...outcome });

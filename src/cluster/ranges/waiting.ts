@@ -6,7 +6,7 @@
  *        '--------------- INSTALL_PATIENCE_MS ------------- at the latest
  */
 import { INSTALL_PATIENCE_MS } from "../limits.js";
-import { addBucket, type Bitmap, bucketsOf, emptyBitmap, removeAll } from "./bitmap.js";
+import { addBucket, type Bitmap, bucketsOf, emptyBitmap, hasBucket, removeAll } from "./bitmap.js";
 
 /** Of the buckets that waited since there was none before. */
 export interface Wait {
@@ -49,11 +49,14 @@ export class Waiting {
     removeAll(this.set, buckets);
   }
 
-  /** Takes out what need not wait any more; whether there was any. */
-  admit(isUsable: (bucket: number) => boolean, now: number): boolean {
+  /**
+   * Takes out what need not wait any more; whether there was any.
+   * @param served buckets that another node claims: they can wait
+   */
+  admit(isUsable: (bucket: number) => boolean, served: Bitmap, now: number): boolean {
     const admitted = emptyBitmap(32 * this.set.length);
     for (const [bucket, sinceMs] of this.sinceMs) {
-      const isLate = now - sinceMs >= INSTALL_PATIENCE_MS;
+      const isLate = now - sinceMs >= INSTALL_PATIENCE_MS && !hasBucket(served, bucket);
       if (!isUsable(bucket)) {
         if (!isLate) continue;
         this.late += 1;
