@@ -1,7 +1,8 @@
 /**
  * How long a client waits when a node dies, by the number of flows that its successor has of it.
  *
- * ours       SIGKILL; a probe in a flow of the dead node, and one that opens a new flow each time
+ * ours       SIGKILL; a probe in a flow of the dead node, and one that opens a new flow each time.
+ *            Warm replicas are in the successor's kernel beforehand; cold ones are put there first
  * peer       keepalived and conntrackd; the active node's cables are pulled. Then `conntrackd -c`
  *            puts the flows into the kernel: until its end, they are not known there
  */
@@ -36,15 +37,20 @@ const SAME_FLOW_MS = 2;
 const NEW_FLOW_MS = 10;
 const BEFORE_MS = 700;
 const OURS_MS = 3000;
+const COLD_MS = 6000;
 const VRRP_MS = 7000;
+/** Until the kernels have forgotten what the nodes' start moved around. */
+const GONE_MS = 3000;
 const STALL_MS_MAX = LAB_TIMING.failureMs + 100;
 
 const EVERYTHING = [[0, 255]];
+const WARM = { name: "warm replicas", ms: OURS_MS, overrides: {} };
+const COLD = { name: "cold replicas", ms: COLD_MS, overrides: { sync: { replicas: "cold" } } };
 
 /** Flows to fill the table with, and of the two probes; they differ in ports. */
 function flowsOf(range, size) {
   const aim = { protocol: UDP, port: PORT };
-  const probes = OURS_MS / NEW_FLOW_MS + 1;
+  const probes = COLD_MS / NEW_FLOW_MS + 1;
   return {
     table: flowsInto(range, size, { ...aim, addresses: CLIENTS }),
     probes: flowsInto(range, probes, { ...aim, addresses: [CLIENTS[0]], first: 40_000 }),
@@ -105,12 +111,14 @@ async function stalls(lab, probes, ms, kill) {
   return { stall: found[0].stallMs, fresh: found[1].stallMs };
 }
 
-async function ours(size) {
+async function ours(size, { ms, overrides }) {
   const lab = await openLab();
   try {
-    await SHARDWALLS[0].start(lab);
+    await SHARDWALLS[0].start(lab, overrides);
     const { range } = await lab.status(VICTIM);
     const { table, probes } = flowsOf(range, size);
+    await new Promise((resolve) => setTimeout(resolve, GONE_MS));
+    const before = slabBytes();
     await fill(lab, table);
     const has = async () => {
       const { flows, backlog } = (await lab.status(SURVIVOR)).sync;
@@ -120,7 +128,9 @@ async function ours(size) {
     // Flows that moved meanwhile would not be the victim's.
     if (JSON.stringify((await lab.status(VICTIM)).range) !== JSON.stringify(range))
       throw new Error("the ranges moved while the table was filled: the machine is too busy");
-    return await stalls(lab, probes, OURS_MS, () => lab.node(VICTIM).kill("SIGKILL"));
+    const slab = (slabBytes() - before) / size;
+    const found = await stalls(lab, probes, ms, () => lab.node(VICTIM).kill("SIGKILL"));
+    return { ...found, ...installed(lab), slab };
   } finally {
     await lab.close();
   }
@@ -154,29 +164,49 @@ function checkRoom() {
   if (max < needed) throw new Error(`needs sysctl net.netfilter.nf_conntrack_max=${needed}`);
 }
 
+/** How long the survivor's last claimed bucket waited for its flows; nothing where none did. */
+function installed(lab) {
+  const line = lab.node(SURVIVOR).log.findLast((each) => each.includes('"event":"installed"'));
+  return line === undefined ? {} : { install: JSON.parse(line).waitedMs };
+}
+
 /** Bytes of a flow in the kernel's table, extensions not counted; see slabinfo(5). */
 function kernelBytes() {
   const line = readFileSync("/proc/slabinfo", "utf8").match(/^nf_conntrack\s+\d+\s+\d+\s+(\d+)/m);
   return line === null ? "unknown" : line[1];
 }
 
+/** Kernel memory of all slabs that cannot be given back, those of flows among them; see proc(5). */
+function slabBytes() {
+  return Number(readFileSync("/proc/meminfo", "utf8").match(/^SUnreclaim:\s+(\d+) kB/m)[1]) * 1024;
+}
+
 export async function run({ rounds: times, onRound }) {
   const versions = needTools(["iptables", "conntrackd", "keepalived"]);
   checkRoom();
   const contestants = Object.entries(SIZES).flatMap(([name, size]) => [
-    { name: `${SHARDWALLS[0].name}, ${name} flows`, run: () => ours(size) },
+    ...[WARM, COLD].map((kind) => ({
+      name: `${kind.name}, ${name} flows`,
+      run: () => ours(size, kind),
+    })),
     { name: `keepalived, conntrackd, ${name} flows`, run: () => peer(size) },
   ]);
   const reference = contestants[0].name;
   const rows = rowsOf(await alternate(contestants, times, onRound), reference);
   const targets = Object.keys(SIZES).map((name) => {
-    const row = rows.find((each) => each.name === `${SHARDWALLS[0].name}, ${name} flows`);
+    const row = rows.find((each) => each.name === `${WARM.name}, ${name} flows`);
     const worst = Math.max(row.values.stall.median, row.values.fresh.median);
     return target(`${name} flows, ms`, worst, "at most", STALL_MS_MAX);
   });
   return {
     reference,
-    units: { stall: "ms, same flow", fresh: "ms, new flows", commit: "ms of conntrackd -c" },
+    units: {
+      stall: "ms, same flow",
+      fresh: "ms, new flows",
+      install: "ms until the last bucket is leased",
+      commit: "ms of conntrackd -c",
+      slab: "B of kernel memory per flow, both nodes",
+    },
     rows,
     targets,
     notes: [

@@ -174,7 +174,7 @@ export const UNWANTED_MS = 2 * LINGER_MS;
  * A claimed bucket waits so long for its flows. Then it is leased without: what is new in it cannot
  * wait for ever. Counted as `leasedLate`; its flows stand still until they are in the kernel.
  */
-export const INSTALL_PATIENCE_MS = 3000;
+export const INSTALL_PATIENCE_MS = 5000;
 
 /** Replicas outside the kernel in one answer to who lists them; the next answer has the rest. */
 export const OUT_FLOWS_MAX = 512;

@@ -16,6 +16,8 @@ export function unrest(
     if (status === undefined) return `node ${id} does not answer`;
     if (status.state !== "active") return `node ${id} is ${status.state}`;
     if (!status.lease.valid) return `node ${id} has no lease`;
+    const { waitingBuckets } = status.replicas;
+    if (waitingBuckets > 0) return `node ${id} waits for the flows of ${waitingBuckets} buckets`;
     if (status.view.length !== nodes.length) return `node ${id} sees ${status.view.join(" ")}`;
     found.push(status);
   }

@@ -37,6 +37,7 @@ interface Mode {
   readonly buckets: number;
   readonly hash: Readonly<Record<string, unknown>>;
   readonly nat?: readonly object[];
+  readonly sync?: object;
 }
 
 const TUPLE = { mode: "tuple", buckets: 256, hash: { mode: "tuple", seed: LAB_HASH.seed } };
@@ -45,13 +46,14 @@ const SNAT = ["192.168.0.0/24", "2001:db8:a::/64"].map((source) => ({ out: "eth2
 const MODES: readonly Mode[] = [
   TUPLE,
   { ...TUPLE, mode: "tuple, translated", nat: SNAT },
+  { ...TUPLE, mode: "tuple, cold replicas", sync: { replicas: "cold" } },
   { mode: "source", buckets: 256, hash: { mode: "source", seed: 1 } },
   { mode: "xt-cluster", buckets: 3, hash: { mode: "xt-cluster", seed: 1, totalNodes: 3 } },
 ];
 
-describe.each(MODES)(`hash mode $mode${withoutFtp}`, ({ buckets, hash, nat }) => {
+describe.each(MODES)(`hash mode $mode${withoutFtp}`, ({ buckets, hash, nat, sync }) => {
   (withoutFtp === "" ? rootOnly : describe.skip)("FTP", () => {
-    const overrides = { cluster: { hash, buckets }, ...(nat && { nat }) };
+    const overrides = { cluster: { hash, buckets }, ...(nat && { nat }), ...(sync && { sync }) };
     let lab: Lab;
     let site: FtpSite;
     let nextPort = 30_000;

@@ -27,6 +27,8 @@ import { KernelExpectations } from "./kernel-expectations.js";
 
 /** Batches of events read in one go; the rest waits for the next tick. */
 const BATCHES_MAX = 64;
+/** Flows changed in one go: the records they are written to are few, and stay in the cache. */
+const GROUP_MAX = 16;
 const { ENOENT, EBUSY, EEXIST, EOPNOTSUPP } = constants.errno;
 /** Name under which expectations beyond the bound are counted. */
 const TOO_MANY = "TOOMANY";
@@ -136,7 +138,8 @@ export class KernelFlows {
       const { op, record } = wishes[first] as Wish;
       const isAlike = (wish: Wish) => wish.op === op && wish.record.kind === record.kind;
       let end = first + 1;
-      while (end < wishes.length && isAlike(wishes[end] as Wish)) end++;
+      const last = Math.min(first + GROUP_MAX, wishes.length);
+      while (end < last && isAlike(wishes[end] as Wish)) end++;
       const records = wishes.slice(first, end).map((wish) => wish.record);
       if (record.kind === "flow") this.onFlows(op, records as Flow[]);
       else this.onExpectations(op, records as Expectation[]);
