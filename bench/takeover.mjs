@@ -37,7 +37,7 @@ const SAME_FLOW_MS = 2;
 const NEW_FLOW_MS = 10;
 const BEFORE_MS = 700;
 const OURS_MS = 3000;
-const COLD_MS = 6000;
+const COLD_MS = 8000;
 const VRRP_MS = 7000;
 /** Until the kernels have forgotten what the nodes' start moved around. */
 const GONE_MS = 3000;
