@@ -64,6 +64,7 @@ export class Audit {
   /** Events were lost. */
   onLoss(now: number): void {
     this.counters.eventLosses += 1;
+    this.shelf.out({ kind: "event", event: { name: "eventsLost" } });
     this.readAfter(DEGRADED.EVENTS_LOST, now);
   }
 

@@ -181,7 +181,6 @@ export class FlowSync {
 
   /** The kernel has dropped events (ENOBUFS). */
   onEventLoss(now: number): FlowOutput[] {
-    this.outputs.push({ kind: "event", event: { name: "eventsLost" } });
     this.audit.onLoss(now);
     return this.flush();
   }

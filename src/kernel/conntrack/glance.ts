@@ -6,6 +6,8 @@
 import { NLM_F } from "../netlink.js";
 import { CT, CTA } from "./constants.js";
 
+/** nlmsg_pid of the header. */
+const PORT_AT = 12;
 /** Behind the header and nfgenmsg. */
 const ATTRIBUTES_AT = 20;
 const ATTRIBUTE_BYTES = 4;
@@ -53,6 +55,8 @@ export class Glance {
   /** The kernel's number of the flow, and a sum over its original tuple: together its name. */
   id = 0;
   sum = 0;
+  /** Whether a packet caused it, and not a request to the kernel such as ours. */
+  isByPacket = false;
   /** Whether it has a state of its protocol. */
   hasState = false;
   /** Whether the reply is the original the other way round; false where that is hard to see. */
@@ -63,6 +67,8 @@ export class Glance {
     this.kind = KIND.OTHER;
     if (length < ATTRIBUTES_AT || u32(bytes, at) !== length) return;
     const type = u16(bytes, at + 4);
+    // The port of who asked for it; ctnetlink_conntrack_event in nf_conntrack_netlink.c.
+    this.isByPacket = u32(bytes, at + PORT_AT) === 0;
     if (type !== CT.NEW && type !== CT.DELETE) return;
     const state = this.readAttributes(bytes, at + ATTRIBUTES_AT, at + length);
     if (state < 0) return;

@@ -106,7 +106,9 @@ export class Sieve {
   }
 
   private mayKeep(length: number): boolean {
-    if (this.isOpen || (this.settings.isPlainOnly && !this.glance.isInverse)) return false;
+    const { isByPacket, isInverse } = this.glance;
+    // Of a flow that was put into the table, replication knows already: its end has to be told.
+    if (this.isOpen || !isByPacket || (this.settings.isPlainOnly && !isInverse)) return false;
     return length <= SLOT_BYTES && this.next - this.first < SLOTS;
   }
 

@@ -54,6 +54,16 @@ rootOnly("connection tracking events", () => {
     ]);
   });
 
+  test("of a flow that was put into the table birth and end are told, although both are at once", async () => {
+    await peer.ask({ do: "follow", sieve: { waitMs: 10_000, isPlainOnly: false } });
+    await peer.ask({ do: "many", count: 1, patch: {} });
+    await peer.ask({ do: "dump" });
+    await peer.ask({ do: "delete" });
+    const { changes } = await peer.ask({ do: "events", timeout: 1000 });
+    const told = changes.map((line: string) => line.split(/\s+/).slice(0, 2).join(" "));
+    expect(told).toEqual(["new udp", "destroy udp"]);
+  });
+
   test("an eventfd ends the wait for them", async () => {
     await follow(1 << 20);
     expect(await peer.ask({ do: "wake", timeout: 60_000 })).toEqual({ count: 0 });

@@ -105,6 +105,17 @@ describe("a flow that lives on", () => {
   });
 });
 
+test("a flow that was put into the table is told of at once, and its end too", () => {
+  const { happen, sieve } = open();
+  const put = { ...born(1), by: 4711 };
+  expect(happen(put, gone(1))).toEqual(["new 1 SYN_SENT", "destroy 1"]);
+  expect(happen({ ...put, id: 2 }, changed(2, "TIME_WAIT"))).toEqual([
+    "new 2 SYN_SENT",
+    "update 2 TIME_WAIT",
+  ]);
+  expect(sieve.coalesced).toBe(0);
+});
+
 test("open, it passes on what it has, and everything from then on", () => {
   const { sieve, happen, told } = open();
   happen(born(1), born(2), changed(2, "TIME_WAIT"));
