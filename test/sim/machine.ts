@@ -40,6 +40,7 @@ export class Machine {
   most = SOCKET_MAX;
   lateMs = 0;
   private asleepMs = 0;
+  private mustStart = false;
   private readonly bootMs: number;
   private reachEndsMs = 0;
   private isEndNoted = false;
@@ -76,8 +77,10 @@ export class Machine {
     return process.control.owned;
   }
 
+  /** Starts a process, unless one runs; what is asleep starts it when it wakes. */
   start(): void {
-    if (this.process) return;
+    this.mustStart = this.isAsleep;
+    if (this.process || this.isAsleep) return;
     this.isUp = true;
     this.process = new Process(this);
     this.process.begin();
@@ -119,6 +122,7 @@ export class Machine {
     this.isAsleep = false;
     this.kernel.sleep(this.scene.agenda.now - this.asleepMs);
     this.reachChanged();
+    if (this.mustStart) this.start();
   }
 
   receive(datagram: Datagram): void {
