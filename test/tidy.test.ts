@@ -7,6 +7,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { flowSettings } from "../src/cluster/flows/settings.js";
+import { FlowSync } from "../src/cluster/flows/sync.js";
 import { REASONS } from "../src/state/reason.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -176,6 +178,13 @@ test("the manual names every reason of a verdict", () => {
     .join("\n");
   const missing = REASONS.map(({ name }) => name).filter((name) => !manual.includes(`\`${name}\``));
   expect(missing).toEqual([]);
+});
+
+test("the manual names every counter of replication", () => {
+  const manual = readFileSync(new URL("../docs/OPERATIONS.md", import.meta.url), "utf8");
+  const settings = { node: 1, random32: () => 0, holdMs: 1, mayBeOut: () => true };
+  const { counters } = new FlowSync(flowSettings(settings), 0).health(0);
+  expect(Object.keys(counters).filter((name) => !manual.includes(`\`${name}\``))).toEqual([]);
 });
 
 describe("tools", () => {
