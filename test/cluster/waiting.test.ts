@@ -77,7 +77,7 @@ describe("buckets whose flows come into the kernel first", () => {
     expect(told).toMatchObject({ late: 32 });
   });
 
-  test("are not given up to a node that waits for them, and not leased late beside who serves", () => {
+  test("are not given up to a node that waits, and not leased late beside who serves", () => {
     const world = settledWorld(24, 1);
     const usable = new Set<number>();
     world.passes = () => false;

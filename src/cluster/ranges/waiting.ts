@@ -1,6 +1,6 @@
 /**
- * Claimed buckets that are not leased yet, because their flows are not in the kernel (`sync.replicas:
- * cold`). Only what nobody else serves is claimed before: the buckets of a dead node.
+ * Claimed buckets that are not leased yet, because their flows are not in the kernel
+ * (`sync.replicas: cold`). Only what nobody else serves is claimed before: a dead node's buckets.
  *
  *      claim ---- flows are put into the kernel ---- usable: lease
  *        '--------------- INSTALL_PATIENCE_MS ------------- at the latest

@@ -109,7 +109,7 @@ describe("residence", () => {
     expect(ops).toHaveLength(2 * INSTALLS_PER_TURN + 1);
   });
 
-  test("what is not wanted lingers, then goes in bounded turns, and with what it was said of", () => {
+  test("what is not wanted lingers, then goes in bounded turns", () => {
     putMany(0, DELETES_PER_TURN + 1, 1);
     put(5000, 1, { protocol: UDP });
     want(set(1), NONE);

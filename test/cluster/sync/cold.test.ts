@@ -1,4 +1,4 @@
-/** Which replicas may stay out of the kernel: those whose packets name no wrong bucket without it. */
+/** Which replicas may stay out of the kernel: those whose packets name no wrong bucket there. */
 import { describe, expect, test } from "vitest";
 import type { Flow } from "../../../src/cluster/flows/record.js";
 import { isKeptOut } from "../../../src/cluster/sync/cold.js";

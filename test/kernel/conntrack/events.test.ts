@@ -54,7 +54,7 @@ rootOnly("connection tracking events", () => {
     ]);
   });
 
-  test("of a flow that was put into the table birth and end are told, although both are at once", async () => {
+  test("a flow that was put into the table is told of, although it ends at once", async () => {
     await peer.ask({ do: "follow", sieve: { waitMs: 10_000, isPlainOnly: false } });
     await peer.ask({ do: "many", count: 1, patch: {} });
     await peer.ask({ do: "dump" });
