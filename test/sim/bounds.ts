@@ -1,4 +1,5 @@
 /** The bounds that checkers hold the cluster to, as formulas of the settings. Milliseconds. */
+import { INSTALL_PATIENCE_MS } from "../../src/cluster/limits.js";
 import type { Plan } from "./plan.js";
 
 /** Longest way of a datagram that counts as on time: all but one in e^8 of them. */
@@ -21,7 +22,8 @@ export function gapMs(plan: Plan): number {
   const { failureMs, heartbeatMs, tickMs } = plan.settings;
   const once = (failureMs + 2 * heartbeatMs + 4 * tickMs + wayMs(plan)) * skew(plan);
   const isBad = plan.network.loss > 0 || plan.network.corruption > 0;
-  return isBad ? 2 * once + failureMs : once;
+  const installMs = plan.settings.cold ? INSTALL_PATIENCE_MS + 2 * tickMs : 0;
+  return installMs + (isBad ? 2 * once + failureMs : once);
 }
 
 /** How long a packet worker or the main thread may stand still until the node falls silent. */

@@ -54,10 +54,10 @@ export class Control {
       if (this.process.isRunning) this.carryOut(this.node.sendBody(body));
     };
     // No early drop here: whether flows come back by another bucket makes no difference.
-    this.replication = new Replication(port, settings.buckets, send, () => {});
-    const { isSynced, mayClaim } = this.replication;
+    this.replication = new Replication(port, settings.buckets, send, () => {}, machine.isCold);
+    const { isSynced, mayClaim, isUsable } = this.replication;
     const inputs = {
-      ...{ random: () => random.u64(), isSynced, mayClaim },
+      ...{ random: () => random.u64(), isSynced, mayClaim, ...(isUsable && { isUsable }) },
       sealing: sim.seal === "aes" ? AES_GCM : CHEAP_SEAL,
     };
     this.node = new ClusterNode(settings, inputs, machine.localMs);

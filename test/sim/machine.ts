@@ -65,6 +65,11 @@ export class Machine {
     return this.bootMs + this.scene.agenda.now * this.rate;
   }
 
+  /** Whether its replicas are put into its kernel only with their bucket. */
+  get isCold(): boolean {
+    return this.id <= (this.scene.sim.cold ?? 0);
+  }
+
   get isServing(): boolean {
     const { process } = this;
     return process !== null && !this.isAsleep && !process.threads.worker.isFrozen;

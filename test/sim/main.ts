@@ -12,7 +12,7 @@ const EXIT = { ok: 0, failed: 1, badInput: 2, crash: 10, unsafe: 11, stuck: 12 }
 
 function* tasks(options: Options, kind: Task["kind"], mutant: string): Generator<Task> {
   for (let seed = options.first; seed <= options.last; seed++) {
-    yield { kind, plan: planOf(seed, options.nodes, options.minutes), mutant };
+    yield { kind, plan: planOf(seed, options.nodes, options.minutes, options.cold), mutant };
   }
 }
 
@@ -60,7 +60,7 @@ async function runMutants(options: Options): Promise<number> {
       if (answer.outcome.verdict === "ok") return true;
       // A seed that fails without the bug too has not caught it.
       const { seed } = answer.outcome;
-      const plain = runPlan(planOf(seed, options.nodes, options.minutes));
+      const plain = runPlan(planOf(seed, options.nodes, options.minutes, options.cold));
       if (plain.verdict === "ok") caught = answer.outcome;
       return caught === null;
     });

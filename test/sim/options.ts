@@ -8,6 +8,7 @@ Runs whole clusters on virtual time against faults drawn from each seed, and che
 
   --seeds A..B     which seeds; also a single one (default 1..100)
   --nodes N        nodes of the cluster, 1 to 16 (default 5)
+  --cold N         nodes up to this id have cold replicas (default 0)
   --minutes M      simulated minutes of faults per seed; quiet comes after (default 10)
   --jobs J         seeds at once (default: processors)
   --json           one line of JSON per seed, and one of the whole at the end
@@ -28,6 +29,7 @@ export interface Options {
   readonly first: number;
   readonly last: number;
   readonly nodes: number;
+  readonly cold: number;
   readonly minutes: number;
   readonly jobs: number;
   readonly isJson: boolean;
@@ -49,6 +51,7 @@ export function readOptions(args: readonly string[]): Options {
   return {
     ...{ first, last },
     nodes: numberOf("nodes", values.nodes ?? "5", 1, NODES_MAX, true),
+    cold: numberOf("cold", values.cold ?? "0", 0, NODES_MAX, true),
     minutes: numberOf("minutes", values.minutes ?? "10", 0.05, MINUTES_MAX, false),
     jobs: numberOf("jobs", values.jobs ?? String(availableParallelism()), 1, JOBS_MAX, true),
     isJson: values.json === true,
@@ -66,7 +69,7 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        ...{ seeds: text, nodes: text, minutes: text, jobs: text, mutant: text },
+        ...{ seeds: text, nodes: text, cold: text, minutes: text, jobs: text, mutant: text },
         ...{ json: flag, stop: flag, mutants: flag, list: flag, help: flag, "no-shrink": flag },
       },
     });

@@ -56,6 +56,8 @@ export interface SimSettings {
   readonly isWrapping: boolean;
   /** Milliseconds between the threads of a node. */
   readonly threadMs: number;
+  /** Nodes up to this id have cold replicas; absent: none has. Not drawn but asked for. */
+  readonly cold?: number;
   /** Part by which clocks run fast or slow at most. */
   readonly drift: number;
 }
@@ -111,15 +113,15 @@ const QUICK_PART = 0.08;
 
 export const CALM: Network = { loss: 0, duplication: 0, corruption: 0, delayMs: [0.2, 0.5] };
 
-/** The plan of a seed. @param minutes of faults */
-export function planOf(seed: number, nodes: number, minutes: number): Plan {
+/** The plan of a seed. @param minutes of faults. @param cold nodes whose replicas are cold */
+export function planOf(seed: number, nodes: number, minutes: number, cold = 0): Plan {
   const random = new Random(seed);
   const faultyMs = minutes * 60_000;
   const settings = drawSettings(random);
   const workload = drawWorkload(random);
   const network = random.chance(0.5) ? CALM : drawNetwork(random, settings, 0.05);
   const faults = drawFaults(random, { nodes, faultyMs, settings });
-  return { seed, nodes, faultyMs, settings, workload, network, faults };
+  return { seed, nodes, faultyMs, settings: { ...settings, cold }, workload, network, faults };
 }
 
 function drawSettings(random: Random): SimSettings {

@@ -33,7 +33,8 @@ export function failureText(outcome: Outcome, options: Options, shrunk?: Shrunk)
   if (!shrunk) return lines[0];
   const { plan, timeline, runs } = shrunk;
   const mutant = options.mutant === "" ? "" : ` --mutant ${options.mutant}`;
-  const size = `--nodes ${options.nodes} --minutes ${options.minutes}`;
+  const cold = options.cold === 0 ? "" : ` --cold ${options.cold}`;
+  const size = `--nodes ${options.nodes} --minutes ${options.minutes}${cold}`;
   return [
     `---- ${versionText()}, seed ${seed}, shrunk in ${runs} runs`,
     `again: npm run simulate -- --seeds ${seed} ${size}${mutant}`,

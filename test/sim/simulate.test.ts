@@ -25,6 +25,17 @@ test("a range of seeds: nothing that is never allowed, and all is well in quiet"
   }
 }, 180_000);
 
+test.each([2, NODES])(
+  "the same where %i nodes have cold replicas",
+  (cold) => {
+    console.log(`npm run simulate -- --nodes ${NODES} --minutes ${MINUTES} --cold ${cold}`);
+    for (let seed = 1; seed <= SEEDS / 3; seed++) {
+      expect(endOf(runPlan(planOf(seed, NODES, MINUTES, cold)))).toBe("ok");
+    }
+  },
+  180_000,
+);
+
 test.each(REGRESSIONS)(
   "regression: $what",
   ({ plan, mutant }) => {

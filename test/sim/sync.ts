@@ -34,7 +34,8 @@ export class Sync {
     const random32 = () => (isWrapping ? 2 ** 32 - 1 - random.below(BEFORE_END) : random.u32());
     const isWanted = isReplicable([TCP, UDP]);
     const own = { node: machine.id, buckets, windowMs, frames, flowsMax, random32, isWanted };
-    this.flows = new FlowSync(flowSettings(own), machine.localMs);
+    const mayBeOut = machine.isCold ? () => true : null;
+    this.flows = new FlowSync(flowSettings({ ...own, mayBeOut }), machine.localMs);
     machine.kernel.isHeard = true;
     port.on("message", (request: SyncRequest) => {
       if (process.isRunning) this.onRequest(request);
@@ -70,6 +71,9 @@ export class Sync {
         return this.carryOut(flows.onBody(request.from, request.body, now));
       case "sent":
         return this.carryOut(flows.onSent(request.from, request.sequence, now));
+      case "want":
+        this.carryOut(flows.onEvents(this.machine.kernel.readEvents(), now));
+        return this.carryOut(flows.onWant(request.claimed, request.planned, request.ticket, now));
       case "range":
         return this.carryOut(flows.onRange(request.owned, request.epoch, now));
       case "end":

@@ -55,7 +55,7 @@ export class Survival implements Checker {
 
   /** Nothing of a connection outlives the last machine that has it. */
   onDeath(machine: Machine, _process: Process, isMachine: boolean): void {
-    if (!isMachine) return;
+    if (!isMachine && !machine.isCold) return; // the kernel has all of them
     for (const connection of this.open) {
       if (!connection.isGuarded) continue;
       const isElsewhere = this.machines.some(
@@ -113,7 +113,7 @@ export class Survival implements Checker {
 
   private judgeLoss(connection: Connection): void {
     const owners = this.machines.filter((machine) => accepts(machine, connection.bucket));
-    if (owners.length !== 1 || has(owners[0], connection)) return;
+    if (owners.length !== 1 || owners[0].kernel.entries.has(connection.key)) return;
     const holders = this.machines.filter((machine) => machine.process && has(machine, connection));
     if (holders.length === 0) return;
     const names = holders.map(({ id }) => id).join(", ");
@@ -128,8 +128,10 @@ export class Survival implements Checker {
   }
 }
 
-function has(machine: Machine, { key }: Connection): boolean {
-  return machine.kernel.entries.has(key);
+/** In its kernel, or to be put there with its bucket. */
+function has({ kernel, isCold, process }: Machine, { key }: Connection): boolean {
+  if (kernel.entries.has(key)) return true;
+  return isCold && process?.sync.flows.shelf.table.get(key) !== undefined;
 }
 
 function accepts(machine: Machine, bucket: number): boolean {
