@@ -178,7 +178,8 @@ function kernelBytes() {
 
 /** Kernel memory of all slabs that cannot be given back, those of flows among them; see proc(5). */
 function slabBytes() {
-  return Number(readFileSync("/proc/meminfo", "utf8").match(/^SUnreclaim:\s+(\d+) kB/m)[1]) * 1024;
+  const [, kilobytes] = readFileSync("/proc/meminfo", "utf8").match(/^SUnreclaim:\s+(\d+) kB/m);
+  return Number(kilobytes) * 1024;
 }
 
 export async function run({ rounds: times, onRound }) {

@@ -53,7 +53,7 @@ export class Shelf {
 
   /** Whether the kernel is meant not to have it; what it says of it then is old. */
   isOut({ mayBeOut, bucket }: Entry): boolean {
-    return mayBeOut && this.residence !== null && this.residence.isOut(bucket);
+    return mayBeOut && this.residence?.isOut(bucket) === true;
   }
 
   /** Whether the kernel is meant to have it by now. */
