@@ -31,8 +31,6 @@ export class Connection {
   port = 0;
   /** Whether it has to survive from now on: it was everywhere when all was well. */
   isGuarded = false;
-  /** Two nodes have let the same packet of it through. */
-  isSplit = false;
 
   constructor(
     readonly index: number,

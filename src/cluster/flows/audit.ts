@@ -142,10 +142,10 @@ export class Audit {
   private take(record: Replicated, key: string, now: number): void {
     const { bucket } = record;
     const entry = this.shelf.table.get(key);
-    const isKnown = entry !== undefined;
-    if (isKnown && this.shelf.isOut(entry)) return this.shelf.residence?.onFound(bucket);
-    const mayBeLate = this.ledger.lingers(bucket, now);
-    if (this.ledger.owns(bucket) || isKnown || mayBeLate) this.author.onAlive(record, now);
+    if (entry && this.shelf.isOut(entry)) return this.shelf.residence?.onFound(bucket);
+    const isOwned = this.ledger.owns(bucket);
+    if (entry && !isOwned) this.unsure.match(record, entry);
+    if (isOwned || entry || this.ledger.lingers(bucket, now)) this.author.onAlive(record, now);
     // Its owner may not have it: a replica whose end was missed would stay for ever.
     else if (!isOver(record)) this.unsure.keep(key, record);
   }

@@ -96,6 +96,17 @@ export class Author {
     this.onEnd(record, false, now);
   }
 
+  /** What this node let in, and has not told yet. */
+  untold(key: string): Replicated | undefined {
+    return this.young.get(key)?.record ?? this.late.get(key);
+  }
+
+  /** Does not tell that any more: another node has. */
+  forget(key: string): void {
+    this.young.delete(key);
+    this.late.delete(key);
+  }
+
   /** Buckets were taken: what the kernel has ended while they were foreign is told now. */
   onCame(buckets: readonly number[]): void {
     for (const bucket of buckets) {
@@ -187,8 +198,7 @@ export class Author {
     const key = keyOf(record);
     const entry = this.shelf.table.get(key);
     const wasWaiting = this.young.has(key);
-    this.young.delete(key);
-    this.late.delete(key);
+    this.forget(key);
     if (!entry) {
       if (wasWaiting) this.counters.coalesced += 1;
       return;

@@ -92,9 +92,14 @@ export function isInverse(a: Ends, b: Ends): boolean {
   return isSameAddress(a.src, b.dst) && isSameAddress(a.dst, b.src);
 }
 
-export function isSameEnds(a: Ends, b: Ends): boolean {
+function isSameEnds(a: Ends, b: Ends): boolean {
   if (a.srcPort !== b.srcPort || a.dstPort !== b.dstPort) return false;
   return isSameAddress(a.src, b.src) && isSameAddress(a.dst, b.dst);
+}
+
+/** Whether two records of one key are translated alike. A kernel never changes that of a flow. */
+export function isTranslatedAlike(a: Replicated, b: Replicated): boolean {
+  return a.kind !== "flow" || b.kind !== "flow" || isSameEnds(a.reply, b.reply);
 }
 
 function isSameAddress(a: Uint8Array, b: Uint8Array): boolean {
@@ -103,7 +108,8 @@ function isSameAddress(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** Order in which records make room when a table is full; `kept` never does. */
-export type Rank = "unreplied" | "replied" | "kept";
+export const RANKS = ["unreplied", "replied", "kept"] as const;
+export type Rank = (typeof RANKS)[number];
 
 export function rankOf(record: Replicated): Rank {
   if (record.kind === "expectation") return "unreplied";

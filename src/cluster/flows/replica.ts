@@ -18,7 +18,7 @@ import { isSameDigest } from "./digest.js";
 import type { Ledger } from "./ledger.js";
 import type { Op } from "./ops.js";
 import type { PeerFlows } from "./peer.js";
-import { isSameEnds, type Replicated } from "./record.js";
+import { isTranslatedAlike, RANKS, type Replicated, rankOf } from "./record.js";
 import { keyOf, saysTheSame } from "./record-wire.js";
 import type { Shelf } from "./shelf.js";
 import { Entry } from "./table.js";
@@ -89,21 +89,26 @@ export class Replica {
     }
     this.counters.applied += 1;
     this.noteWriter(peer, record.bucket, now);
-    const young = this.author.young.get(key);
-    // A young flow of this node has the same key: the kernel has it already, as this node saw it.
-    if (young?.record.bucket === record.bucket) return;
-    // It let in as new what the owner of the master expected: from now on it is foreign here too.
-    if (young) this.author.young.delete(key);
-    if (young) this.change(young.record, record);
-    else if (!entry || this.shelf.isOut(entry)) this.shelf.kernel("create", record);
-    else if (!saysTheSame(entry.packed, put.packed)) this.change(entry.record, record);
+    const untold = this.author.untold(key);
+    // The kernel has it already, as this node saw it.
+    if (untold?.bucket === record.bucket && this.isOurs(untold, record, version)) return;
+    if (untold) {
+      // It was let in here as new, but its master's owner expected it, and from now on it is
+      // foreign here too; or another owner let it in as well, with a translation of its own.
+      this.author.forget(key);
+      this.shelf.replace(untold, record);
+    } else if (!entry || this.shelf.isOut(entry)) this.shelf.kernel("create", record);
+    else if (!saysTheSame(entry.packed, put.packed)) this.shelf.replace(entry.record, record);
   }
 
-  /** The kernel does not change the translation of a flow that exists. */
-  private change(before: Replicated, record: Replicated): void {
-    if (isTranslatedAlike(before, record)) return this.shelf.kernel("update", record);
-    this.shelf.kernel("delete", before);
-    this.shelf.kernel("create", record);
+  /**
+   * Whether what this node let in is right, although a peer has told the same flow: translated
+   * alike, or under a term that will beat the peer's, and not less established.
+   */
+  private isOurs(untold: Replicated, told: Replicated, { term }: Version): boolean {
+    if (isTranslatedAlike(untold, told)) return true;
+    const isNoLess = RANKS.indexOf(rankOf(untold)) >= RANKS.indexOf(rankOf(told));
+    return isNoLess && this.ledger.ownTerm(told.bucket) > term;
   }
 
   private onRemove(peer: Follower, { version, identity }: Of<"remove">, now: number): void {
@@ -195,10 +200,6 @@ export class Replica {
   private isAuthority(peer: Follower, bucket: number): boolean {
     return this.ledger.isHolder(bucket, peer.node) && !this.ledger.owns(bucket);
   }
-}
-
-function isTranslatedAlike(a: Replicated, b: Replicated): boolean {
-  return a.kind !== "flow" || b.kind !== "flow" || isSameEnds(a.reply, b.reply);
 }
 
 function isSameVersion(a: Version, b: Version): boolean {

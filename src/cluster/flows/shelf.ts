@@ -3,7 +3,7 @@
  * is put here is accounted for in digests, and what goes leaves a tombstone.
  */
 import type { FlowOutput, KernelOp } from "./output.js";
-import type { Replicated } from "./record.js";
+import { isTranslatedAlike, type Replicated } from "./record.js";
 import { Residence } from "./residence.js";
 import type { FlowSettings } from "./settings.js";
 import { type Entry, FlowTable } from "./table.js";
@@ -37,6 +37,13 @@ export class Shelf {
   bury(entry: Entry, version: Version, now: number): void {
     this.table.remove(entry);
     this.tombstones.set(entry.key, { bucket: entry.bucket, version, atMs: now });
+  }
+
+  /** Makes the kernel have `record` for `before`, which it may have translated otherwise. */
+  replace(before: Replicated, record: Replicated): void {
+    if (isTranslatedAlike(before, record)) return this.kernel("update", record);
+    this.kernel("delete", before);
+    this.kernel("create", record);
   }
 
   /** Asks for a change of the local kernel's table, unless the record is to stay out of it. */

@@ -11,9 +11,10 @@
  */
 import type { Author } from "./author.js";
 import type { Ledger } from "./ledger.js";
-import type { Replicated } from "./record.js";
+import { isTranslatedAlike, type Replicated } from "./record.js";
 import { pack, unpack } from "./record-wire.js";
 import type { Shelf } from "./shelf.js";
+import type { Entry } from "./table.js";
 
 export class Unsure {
   /** Flows that found no room; their kernel's time-out ends them. */
@@ -39,6 +40,11 @@ export class Unsure {
     flows.set(key, pack(record));
   }
 
+  /** A replica that this node let in itself once may be translated as no other node has it. */
+  match(inKernel: Replicated, { record }: Entry): void {
+    if (!isTranslatedAlike(inKernel, record)) this.shelf.replace(inKernel, record);
+  }
+
   /** The kernel says that a flow is no more. */
   forget(key: string, bucket: number): void {
     if (this.buckets.get(bucket)?.delete(key)) this.size -= 1;
@@ -57,6 +63,7 @@ export class Unsure {
           this.shelf.change("delete", unpack(packed));
           swept += 1;
         } else if (this.shelf.isOut(entry)) this.shelf.residence?.onFound(bucket);
+        else this.match(unpack(packed), entry);
       }
       this.size -= flows.size;
       this.buckets.delete(bucket);

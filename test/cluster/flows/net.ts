@@ -173,8 +173,11 @@ export abstract class FlowNet {
 
   private kernel(box: Box, op: string, record: Replicated): void {
     if (op === "arm") return box.onArm(record);
-    if (op === "delete") this.gone(box, record);
-    else if (op === "update" || !box.kernel.has(keyOf(record))) this.alive(box, record);
+    if (op === "delete") return this.gone(box, record);
+    const known = box.kernel.get(keyOf(record));
+    if (op === "update" && known?.kind === "flow" && record.kind === "flow") {
+      this.alive(box, { ...record, reply: known.reply }); // a kernel never changes it
+    } else if (op === "update" || !known) this.alive(box, record);
   }
 
   /**

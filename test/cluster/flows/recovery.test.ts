@@ -1,10 +1,14 @@
 /** Newcomers, lost threads, partitions, drift, lost kernel events, floods: what repairs itself. */
 import { describe, expect, test } from "vitest";
+import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
 import { TABLE_FRAMES_PER_TICK, UNREPLIED_WINDOWS } from "../../../src/cluster/limits.js";
-import { flow } from "./flows.js";
+import { ASSURED, flow } from "./flows.js";
 import type { Box } from "./net.js";
-import { counters, has, open, settled, TOLD_MS, WINDOW_MS } from "./settled.js";
+import { bucketOf, counters, has, open, settled, TOLD_MS, WINDOW_MS } from "./settled.js";
+import type { FlowWorld } from "./world.js";
+
+const portOf = (record: Replicated) => (record.kind === "flow" ? record.reply.dstPort : 0);
 
 describe("newcomers and lost threads", () => {
   test("B7: a newcomer is in sync within a bound at 30 % loss, at a bounded rate", () => {
@@ -158,6 +162,53 @@ describe("drift and lost events", () => {
     world.run(1500);
     expect(has(b, record)).toBe(true);
     expect(counters(world, b).recreated).toBe(1);
+  });
+
+  const translated = (port: number, status: number) => {
+    const { reply } = flow(1, 0);
+    return { reply: { ...reply, dstPort: port }, status };
+  };
+  const ports = (world: FlowWorld) =>
+    world.boxes.map(({ kernel }) => [...kernel.values()].map(portOf).join());
+
+  test.each([
+    ["is young", 0],
+    ["was young when the bucket was given up", 10],
+  ])("a flow that two owners let in is translated alike everywhere, where one %s", (_, ms) => {
+    const world = settled(21, 3);
+    const [a, b, c] = world.boxes;
+    const bucket = bucketOf(a);
+    world.own(b, [...b.owned, bucket]);
+    world.alive(a, flow(1, bucket, translated(5001, 0)));
+    world.alive(b, flow(1, bucket, translated(5002, ASSURED)));
+    world.run(ms);
+    if (ms > 0) {
+      world.own(
+        a,
+        [...a.owned].filter((each) => each !== bucket),
+      );
+    }
+    world.run(TOLD_MS + 100);
+    expect(c.kernel.size).toBe(1);
+    expect(new Set(ports(world)).size).toBe(1);
+  });
+
+  test("a node that starts takes the others' translation of a flow that its kernel has", () => {
+    const world = settled(23, 2);
+    const [a, b] = world.boxes;
+    const record = open(world, a, 1, translated(5001, ASSURED));
+    world.run(TOLD_MS);
+    world.crash(b);
+    b.kernel.set(keyOf(record), { ...record, ...translated(5002, ASSURED) });
+    world.run(1000);
+    world.start(b);
+    world.run(3000);
+    expect(ports(world)).toEqual(["5001", "5001"]);
+    const foreign = a.owned.has(record.bucket) ? b : a;
+    foreign.kernel.set(keyOf(record), { ...record, ...translated(5003, ASSURED) });
+    world.act(foreign, (sync) => sync.onResync(world.now));
+    world.run(1000);
+    expect(ports(world)).toEqual(["5001", "5001"]);
   });
 
   test("a flood without replies is neither told nor kept beyond its bound", () => {

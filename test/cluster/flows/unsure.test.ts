@@ -14,14 +14,17 @@ describe("an unsure flow", () => {
   let deleted: Replicated[];
   let owned: Set<number>;
   let good: Set<number>;
-  let table: Set<string>;
+  let changed: [Replicated, Replicated][];
+  let table: Map<string, Replicated>;
   let unsure: Unsure;
 
   beforeEach(() => {
     [told, deleted] = [[], []];
-    [owned, good, table] = [new Set(), new Set(), new Set()];
+    [owned, good, table, changed] = [new Set(), new Set(), new Map(), []];
+    const get = (key: string) => table.has(key) && { record: table.get(key) };
     const shelf = {
-      table: { max: 3, get: (key: string) => (table.has(key) ? {} : undefined) },
+      table: { max: 3, get: (key: string) => get(key) || undefined },
+      replace: (before: Replicated, after: Replicated) => changed.push([before, after]),
       change: (_: string, record: Replicated) => deleted.push(record),
       isOut: () => false,
     };
@@ -47,10 +50,19 @@ describe("an unsure flow", () => {
 
   test("goes from the kernel when the owner's table is here and does not have it", () => {
     good.add(1);
-    table.add("b");
+    table.set("b", flow(1));
     expect(unsure.settle(0)).toBe(1);
-    expect(deleted).toEqual([flow(1)]);
+    expect([deleted, changed]).toEqual([[flow(1)], []]);
     expect(unsure.settle(0)).toBe(0);
+  });
+
+  test("gets the translation that the owner gave it", () => {
+    const { reply } = flow(1);
+    const translated = { ...flow(1), reply: { ...reply, dstPort: 9 } };
+    good.add(1);
+    table.set("a", flow(1)).set("b", translated);
+    expect(unsure.settle(0)).toBe(0);
+    expect([deleted, changed]).toEqual([[], [[flow(1), translated]]]);
   });
 
   test("is told of when its bucket becomes ours", () => {

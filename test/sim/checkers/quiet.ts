@@ -1,4 +1,5 @@
 /** R4, B2, B7, C1, C4: what must come about when nothing fails any more. */
+import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { hasBucket } from "../../../src/cluster/ranges/bitmap.js";
 import type { Calm } from "../calm.js";
 import type { Connection } from "../connection.js";
@@ -81,7 +82,10 @@ export class InSync implements Checker {
 /** Frames that may just be on their way. */
 const MOVING = 4;
 
-/** C1, C3: all tables and kernels have what the owners' kernels have, and nothing else. */
+/**
+ * C1, C3: all tables and kernels have what the owners' kernels have, translated alike, and nothing
+ * else.
+ */
 export class Agreed implements Checker {
   readonly invariant = "C1, C3";
 
@@ -97,8 +101,10 @@ export class Agreed implements Checker {
     const union = this.union();
     for (const { id, kernel, process, isCold } of this.machines) {
       const table = process?.sync.flows.shelf.table;
-      const inTable = [...(table?.all() ?? [])].map(({ key }) => key);
-      const inKernel = [...kernel.entries].flatMap(([key, entry]) => (isOver(entry) ? [] : [key]));
+      const inTable = [...(table?.all() ?? [])].map(({ key, record }) => nameOf(key, record));
+      const inKernel = [...kernel.entries].flatMap(([key, entry]) =>
+        isOver(entry) ? [] : [nameOf(key, entry.record)],
+      );
       const what =
         this.differ(`table of node ${id}`, inTable, union) ||
         (isCold ? "" : this.differ(`kernel of node ${id}`, inKernel, union));
@@ -108,36 +114,35 @@ export class Agreed implements Checker {
   }
 
   private union(): Set<string> {
-    const keys = new Set<string>();
+    const names = new Set<string>();
     for (const { kernel, process } of this.machines) {
       const owned = process?.control.owned;
       if (!owned) continue;
       for (const [key, entry] of kernel.entries) {
-        const { bucket } = entry.record;
-        if ((owned[bucket >>> 5] & (1 << (bucket & 31))) !== 0 && !isOver(entry)) keys.add(key);
+        const { record } = entry;
+        if (hasBucket(owned, record.bucket) && !isOver(entry)) names.add(nameOf(key, record));
       }
     }
-    return keys;
-  }
-
-  /** Two owners let the flow in, each with a translation of its own: no table can have both. */
-  private isSplit(key: string): boolean {
-    const connection = this.connections.get(key);
-    return connection?.isSplit === true && connection.isTranslated;
+    return names;
   }
 
   private differ(name: string, have: readonly string[], want: ReadonlySet<string>): string {
     const had = new Set(have);
-    const more = have.filter((key) => !want.has(key) && !this.isSplit(key));
-    const less = [...want].filter((key) => !had.has(key) && !this.isSplit(key));
+    const more = have.filter((each) => !want.has(each));
+    const less = [...want].filter((each) => !had.has(each));
     if (more.length + less.length === 0) return "";
     const [example] = [...more, ...less];
-    const connection = this.connections.get(example);
+    const connection = this.connections.get(example.slice(0, example.lastIndexOf(" ")));
     const ageMs = Math.round(this.calm.now - (connection?.openedMs ?? 0));
     const what = `${connection?.name} of bucket ${connection?.bucket}`;
     const flow = `${what}, ${connection?.phase}, ${ageMs} ms`;
     return `${name}: ${more.length} flows too many, ${less.length} missing, such as ${flow}`;
   }
+}
+
+/** A flow by key and translated port. */
+function nameOf(key: string, record: Replicated): string {
+  return `${key} ${record.kind === "flow" ? record.reply.dstPort : 0}`;
 }
 
 function isOver({ record }: Entry): boolean {

@@ -48,7 +48,6 @@ export class Survival implements Checker {
     if (accepted > owners) {
       throw new Violation("P1", `${accepted} nodes accept a packet, ${owners} own its bucket`);
     }
-    if (accepted > 1) this.split(connection);
     if (owners === 0 || accepted > 0) return;
     if (connection.isGuarded && packet.kind !== "close") this.judgeLoss(connection);
   }
@@ -78,7 +77,7 @@ export class Survival implements Checker {
     const { steadySinceMs, now } = this.calm;
     if (this.plan.settings.flowsMax < SMALL_TABLE || now - steadySinceMs < this.lagMs) return;
     for (const connection of this.open) {
-      if (connection.isGuarded || connection.isSplit) continue;
+      if (connection.isGuarded) continue;
       const isOfThisPeace = connection.openedMs > steadySinceMs;
       const wait = isOfThisPeace ? this.lagMs : this.lagMs + repairMs(this.plan);
       if (now - Math.max(connection.openedMs, steadySinceMs) < wait) continue;
@@ -104,7 +103,7 @@ export class Survival implements Checker {
     this.counters.guarded += 1;
   }
 
-  /** Whether the kernel has just dropped its replica: it gets it back unless the owner's did too. */
+  /** Whether the kernel has just dropped its replica: it is put back if the owner's goes on. */
   private comesBack(machine: Machine, { key }: Connection): boolean {
     const entry = machine.process?.sync.flows.shelf.table.get(key);
     const lostForMs = machine.localMs - (entry?.lostMs ?? Number.NaN);
@@ -119,12 +118,6 @@ export class Survival implements Checker {
     const names = holders.map(({ id }) => id).join(", ");
     const what = `flow ${connection.name} of bucket ${connection.bucket} is not on its owner`;
     throw new Violation("L1", `${what}, node ${owners[0].id}, but on node ${names}`);
-  }
-
-  /** Two nodes let the same first packet in: they may have translated it differently. */
-  private split(connection: Connection): void {
-    connection.isSplit = true;
-    connection.isGuarded = false;
   }
 }
 
