@@ -28,7 +28,7 @@ import { encodeResync, isResync, resyncTicket } from "../frame/resync.js";
 import { isStart, readStart } from "../frame/start.js";
 import { RESYNC_REPEAT_MS } from "../limits.js";
 import type { Member } from "../membership/view.js";
-import { type Follower, newFollower } from "./follower.js";
+import { type Follower, Followers, newFollower } from "./follower.js";
 import { Repairs } from "./repairs.js";
 import { SendBuffer } from "./send-buffer.js";
 import { Starts } from "./starts.js";
@@ -55,9 +55,7 @@ export class Broadcast {
   readonly counters = { duplicates: 0, notHeld: 0, malformed: 0, notMine: 0, repairs: 0 };
   readonly starts = new Starts();
   buffer: SendBuffer;
-  private readonly followers = new Map<number, Follower>();
-  /** Those that are up, by id; made anew after a change. */
-  private up: readonly Follower[] | null = null;
+  private readonly followers = new Followers();
   readonly repairs = new Repairs();
   self: Member = { node: 0, incarnation: 0n };
 
@@ -75,7 +73,6 @@ export class Broadcast {
     const { frames } = this.settings;
     this.buffer = new SendBuffer(this.settings.random32(), frames, this.buffer.total);
     this.followers.clear();
-    this.up = null;
     this.starts.clear();
   }
 
@@ -83,26 +80,20 @@ export class Broadcast {
   peerUp(peer: Member, now: number): Follower {
     const known = this.followers.get(peer.node);
     const follower = known?.incarnation === peer.incarnation ? known : this.meet(peer);
-    this.followers.set(peer.node, follower);
-    follower.isUp = true;
-    this.up = null;
+    this.followers.set(follower, true);
     follower.heardMs = now;
     return follower;
   }
 
   peerDown(peer: Member): void {
     const follower = this.find(peer);
-    if (follower) follower.isUp = false;
-    this.up = null;
+    if (follower) this.followers.set(follower, false);
     this.starts.forget(peer.node);
   }
 
   /** The peers that are there, by id. */
   peers(): readonly Follower[] {
-    this.up ??= [...this.followers.values()]
-      .filter(({ isUp }) => isUp)
-      .sort((a, b) => a.node - b.node);
-    return this.up;
+    return this.followers.up();
   }
 
   /** Whether a peer says that what it tells may be out of date. */

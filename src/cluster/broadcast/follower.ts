@@ -56,3 +56,33 @@ export function newFollower({ node, incarnation }: Member, frames: number): Foll
     degradations: 0,
   };
 }
+
+/** The newest incarnation of each peer that is or was there. */
+export class Followers {
+  private readonly known = new Map<number, Follower>();
+  /** Those that are there; made anew after a change. */
+  private sorted: readonly Follower[] | null = null;
+
+  get(node: number): Follower | undefined {
+    return this.known.get(node);
+  }
+
+  set(follower: Follower, isUp: boolean): void {
+    follower.isUp = isUp;
+    this.known.set(follower.node, follower);
+    this.sorted = null;
+  }
+
+  clear(): void {
+    this.known.clear();
+    this.sorted = null;
+  }
+
+  /** Those that are there, by id. */
+  up(): readonly Follower[] {
+    this.sorted ??= [...this.known.values()]
+      .filter(({ isUp }) => isUp)
+      .sort((a, b) => a.node - b.node);
+    return this.sorted;
+  }
+}

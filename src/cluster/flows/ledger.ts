@@ -12,6 +12,8 @@ import { TERM_MAX } from "./version.js";
 
 export class Ledger {
   owned: Bitmap;
+  /** Rises with whatever may change what is ready. */
+  changes = 0;
   private readonly terms: Uint32Array;
   private readonly holders: Uint8Array;
   private readonly ownTerms: Uint32Array;
@@ -38,6 +40,7 @@ export class Ledger {
     const came = [...bucketsOf(without(owned, this.owned))];
     const went = [...bucketsOf(without(this.owned, owned))];
     this.owned = owned.slice();
+    this.changes += 1;
     for (const bucket of came) this.acquire(bucket, epoch);
     for (const bucket of went) {
       this.releasedMs[bucket] = now;
@@ -81,7 +84,7 @@ export class Ledger {
     if (!isAbove) return;
     this.terms[bucket] = term;
     this.holders[bucket] = node;
-    this.good[bucket] = 0;
+    this.setGood(bucket, false);
     if (this.owns(bucket)) this.contested.set(bucket, now);
   }
 
@@ -111,13 +114,16 @@ export class Ledger {
   }
 
   setGood(bucket: number, isGood: boolean): void {
-    this.good[bucket] = isGood ? 1 : 0;
+    const good = isGood ? 1 : 0;
+    if (this.good[bucket] === good) return;
+    this.good[bucket] = good;
+    this.changes += 1;
   }
 
   /** Nothing of this node's buckets is known to be right any more. */
   distrust(node: number): void {
     for (let bucket = 0; bucket < this.buckets; bucket++) {
-      if (this.holders[bucket] === node) this.good[bucket] = 0;
+      if (this.holders[bucket] === node) this.setGood(bucket, false);
     }
   }
 
@@ -136,7 +142,7 @@ export class Ledger {
     this.terms[bucket] = term;
     this.ownTerms[bucket] = term;
     this.holders[bucket] = this.node;
-    this.good[bucket] = 0;
+    this.setGood(bucket, false);
     this.contested.delete(bucket);
   }
 }

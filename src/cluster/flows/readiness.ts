@@ -16,6 +16,9 @@ export interface ReadinessParts {
 
 export class Readiness {
   private ready: Bitmap;
+  /** What it was found from; it stays the same as long as these do. */
+  private caughtUp: readonly number[] = [];
+  private changes = -1;
   private isSynced: boolean | null = null;
 
   constructor(private readonly parts: ReadinessParts) {
@@ -25,6 +28,7 @@ export class Readiness {
   /** The ranges layer begins anew: to it nothing is ready. */
   forget(): void {
     this.ready.fill(0);
+    this.changes = -1;
     this.isSynced = null;
     this.parts.residence?.forget();
   }
@@ -40,9 +44,12 @@ export class Readiness {
   /** Which buckets have their flows here as their owner stated them. */
   tellReady(): void {
     const { ledger, peers, followers, out } = this.parts;
-    const caughtUp = followers().filter((peer) => peers.isCaughtUp(peer));
-    const nodes = new Set(caughtUp.map(({ node }) => node));
-    const ready = ledger.ready((node) => nodes.has(node));
+    const caughtUp: number[] = [];
+    for (const peer of followers()) if (peers.isCaughtUp(peer)) caughtUp.push(peer.node);
+    if (ledger.changes === this.changes && isSame(caughtUp, this.caughtUp)) return;
+    this.changes = ledger.changes;
+    this.caughtUp = caughtUp;
+    const ready = ledger.ready((node) => caughtUp.includes(node));
     if (ready.every((word, index) => word === this.ready[index])) return;
     this.ready = ready;
     out({ kind: "ready", buckets: ready.slice() });
@@ -53,4 +60,8 @@ export class Readiness {
     const usable = this.parts.residence?.change();
     if (usable) this.parts.out({ kind: "usable", ...usable });
   }
+}
+
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((each, index) => each === b[index]);
 }

@@ -22,6 +22,8 @@ export interface Waiting {
   readonly seenMs: number;
 }
 
+const NONE: readonly [string, Waiting][] = [];
+
 export class Young {
   /** Flows that were not told of because too many waited. */
   dropped = 0;
@@ -77,7 +79,11 @@ export class Young {
   }
 
   /** Those whose window is over, by key. */
-  *due(now: number): Generator<[string, Waiting]> {
+  due(now: number): Iterable<[string, Waiting]> {
+    return this.size === 0 ? NONE : this.dueOfAll(now);
+  }
+
+  private *dueOfAll(now: number): Generator<[string, Waiting]> {
     yield* dueOf(this.urgent, now);
     yield* dueOf(this.replied, now - this.windowMs);
     yield* dueOf(this.unreplied, now - this.unrepliedMs);

@@ -1,7 +1,7 @@
 /**
- * Big-endian fields of frames, byte by byte. Most frames are small arrays, which V8 keeps in its own
- * heap until somebody asks for a DataView: that moves them out, and cost twenty times as much as
- * reading the field.
+ * Big-endian fields of frames, byte by byte. Most frames are small arrays, which V8 keeps in its
+ * own heap until somebody asks for a DataView: that moves them out, and cost twenty times as much
+ * as the bytes.
  */
 
 /** One 64-bit field on its way into a bigint, or out of it. */
