@@ -13,6 +13,7 @@
 
 #include "classes.h"
 #include "guard.h"
+#include "queue_open.h"
 #include "queue_wire.h"
 
 namespace shardwall {
@@ -47,76 +48,10 @@ struct Queue {
   }
 };
 
-// Sends a configuration request and waits for its answer; returns 0 or an errno. Packets cannot be
-// in the way: nothing is queued to us before the bind is answered, and the later requests skip over
-// them.
-int Configure(Queue* queue, Request& request) {
-  reinterpret_cast<nlmsghdr*>(request.bytes)->nlmsg_len = static_cast<uint32_t>(request.length);
-  if (send(queue->fd, request.bytes, request.length, 0) < 0) return errno;
-  alignas(nlmsghdr) uint8_t answer[1024];
-  for (int skipped = 0; skipped < 10000; skipped++) {
-    pollfd wait = {queue->fd, POLLIN, 0};
-    if (poll(&wait, 1, 1000) <= 0) return ETIMEDOUT;
-    ssize_t length = recv(queue->fd, answer, sizeof answer, MSG_DONTWAIT);
-    if (length < 0 && (errno == ENOBUFS || errno == EAGAIN)) continue;
-    if (length < 0) return errno;
-    auto* header = reinterpret_cast<nlmsghdr*>(answer);
-    if (length < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(nlmsgerr)))) continue;
-    if (header->nlmsg_type != NLMSG_ERROR) continue;
-    return -reinterpret_cast<nlmsgerr*>(answer + NLMSG_HDRLEN)->error;
-  }
-  return ETIMEDOUT;
-}
-
-struct Settings {
-  int64_t number, copy_range, length, socket_buffer, gso;
-};
-
-// Opens and configures; returns the failed step or nullptr. The length of the queue and its flags
-// are set before the copy mode, since packets arrive from that moment on.
-const char* Open(Queue* queue, const Settings& settings, int* error) {
-  queue->number = static_cast<uint16_t>(settings.number);
-  queue->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-  *error = errno;
-  if (queue->fd < 0) return "socket(NETLINK_NETFILTER)";
-  int size = static_cast<int>(settings.socket_buffer);
-  if (setsockopt(queue->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) {
-    setsockopt(queue->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-  }
-  sockaddr_nl address = {};
-  address.nl_family = AF_NETLINK;
-  *error = bind(queue->fd, reinterpret_cast<sockaddr*>(&address), sizeof address) ? errno : 0;
-  if (*error != 0) return "bind(NETLINK_NETFILTER)";
-
-  nfqnl_msg_config_cmd command = {NFQNL_CFG_CMD_BIND, 0, htons(AF_UNSPEC)};
-  Request take(queue->number);
-  *error = Configure(queue, take.Add(NFQA_CFG_CMD, command));
-  if (*error != 0) return "bind to the NFQUEUE";
-
-  Request limit(queue->number);
-  *error = Configure(queue, limit.Add(NFQA_CFG_QUEUE_MAXLEN,
-                                      htonl(static_cast<uint32_t>(settings.length))));
-  if (*error != 0) return "set the NFQUEUE length";
-
-  // Fail-open is cleared on purpose: a full queue must never let a packet pass unseen.
-  uint32_t flags = settings.gso != 0 ? NFQA_CFG_F_GSO : 0;
-  Request flag(queue->number);
-  flag.Add(NFQA_CFG_FLAGS, htonl(flags));
-  flag.Add(NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
-  *error = Configure(queue, flag);
-  if (*error != 0) return "set the NFQUEUE flags";
-
-  nfqnl_msg_config_params params = {htonl(static_cast<uint32_t>(settings.copy_range)),
-                                    NFQNL_COPY_PACKET};
-  Request copy(queue->number);
-  *error = Configure(queue, copy.Add(NFQA_CFG_PARAMS, params));
-  return *error != 0 ? "set the NFQUEUE copy range" : nullptr;
-}
-
 // new Queue(number, copyRangeBytes, lengthPackets, socketBufferBytes, gso)
 napi_value Construct(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  Settings settings;
+  QueueSettings settings;
   if (!call.Int(0, "number", 0, 65535, &settings.number) ||
       !call.Int(1, "copyRange", 64, 65535, &settings.copy_range) ||
       !call.Int(2, "length", 1, 1 << 20, &settings.length) ||
@@ -126,8 +61,9 @@ napi_value Construct(napi_env env, napi_callback_info info) {
   }
   auto* queue = new (std::nothrow) Queue;
   if (queue == nullptr) return Fail(env, "new", ENOMEM);
+  queue->number = static_cast<uint16_t>(settings.number);
   int error = 0;
-  const char* failed = Open(queue, settings, &error);
+  const char* failed = OpenQueue(settings, &queue->fd, &error);
   if (failed != nullptr) {
     delete queue;
     return Fail(env, failed, error);
@@ -168,7 +104,7 @@ int Wait(Queue* queue, int wake, int timeout_ms, bool* readable) {
 }
 
 // receive(bytes, descriptors, slotSize, wakeFd, timeoutMs, pauseUs): the number of packets, 0 on
-// wake-up or time-out. With a pause, what came meanwhile is read without asking whether it is there.
+// wake-up or time-out. What came during a pause is read without asking whether it is there.
 napi_value Receive(napi_env env, napi_callback_info info) {
   Call call(env, info);
   auto* queue = Unwrap<Queue>(call);

@@ -77,7 +77,8 @@ Message Describe(const uint8_t* slot, size_t length, size_t slot_offset, int32_t
   return out[7] >= 0 ? Message::kPacket : Message::kMalformed;
 }
 
-void WriteVerdict(uint16_t queue, bool up_to, int32_t id, int32_t verdict, int32_t mark, uint8_t* out) {
+void WriteVerdict(uint16_t queue, bool up_to, int32_t id, int32_t verdict, int32_t mark,
+                  uint8_t* out) {
   auto* header = reinterpret_cast<nlmsghdr*>(out);
   *header = {};
   header->nlmsg_len = kVerdictSize;

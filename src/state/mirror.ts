@@ -45,7 +45,7 @@ const ENTRY_WORDS = 16;
 /** Entries of a set. */
 export const WAYS = 8;
 
-/** The highest bits of a hash, which no set is chosen by, name the place where its flow goes first. */
+/** The highest bits of a hash name the place where its flow goes first. */
 const WAY_SHIFT = 29;
 
 const VERSION = 0;
@@ -66,7 +66,7 @@ export function mirrorBytes(shards: number, flows: number): number {
 
 export interface MirrorSettings {
   readonly buffer: SharedArrayBuffer;
-  /** Byte of the buffer where the mirror begins: 0, or on a border of cache lines, which is faster. */
+  /** Byte of the buffer where the mirror begins; faster on a border of cache lines. */
   readonly at: number;
   readonly shards: number;
   /** Entries of a shard, a power of two, at least {@link WAYS}. */

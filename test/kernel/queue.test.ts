@@ -114,7 +114,7 @@ rootOnly("NFQUEUE in batches", () => {
   const queued = () =>
     Number(ns.exec("cat", ["/proc/net/netfilter/nfnetlink_queue"]).trim().split(/\s+/)[2]);
 
-  test("9. in order, runs of packets that fare alike get one verdict each, and their marks", async () => {
+  test("9. in order, packets that fare alike get one verdict, with their mark", async () => {
     ns.exec("iptables", marked("0x10000"));
     ns.exec("iptables", marked("0x20000"));
     await peer.ask({ do: "open", number: NUMBER });
@@ -140,7 +140,7 @@ rootOnly("NFQUEUE in batches", () => {
     expect([hits()[0], queued()]).toEqual([4, 2]);
   });
 
-  test("11. after a pause it reads what has gathered, or waits as ever; a long one is refused", async () => {
+  test("11. after a pause it reads what has gathered, or waits as ever", async () => {
     await peer.ask({ do: "open", number: NUMBER });
     const ask = { do: "receive", number: NUMBER, pause: 1000 };
     expect((await peer.ask({ ...ask, timeout: 0 })).packets).toEqual([]);

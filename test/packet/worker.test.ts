@@ -7,7 +7,7 @@ import { DST } from "../../src/packet/dissect/packet.js";
 import { BucketHash } from "../../src/packet/flow/bucket.js";
 import { FlowMirror } from "../../src/packet/flow/flow-mirror.js";
 import { TranslatedPorts } from "../../src/packet/flow/translated-ports.js";
-import { Worker } from "../../src/packet/worker.js";
+import { Worker, type WorkerParts } from "../../src/packet/worker.js";
 import { bootMs } from "../../src/platform/clock.js";
 import { DESCRIPTOR } from "../../src/platform/native.js";
 import { publishBitmap } from "../../src/state/bucket-set.js";
@@ -226,33 +226,20 @@ describe("the packet loop", () => {
     });
   });
 
-  test("a packet that trips over a bug is dropped and counted, the others are judged", () => {
+  test.each<HashMode>(["tuple", "source"])("mode %s: a bug costs its packet alone", (mode) => {
     publishBitmap(state.owned, all);
-    const subject = worker("tuple");
-    const { hash } = (subject as unknown as { parts: { hash: BucketHash } }).parts;
-    const whole = hash.hash.bind(hash);
-    hash.hash = (tuple) => {
+    const subject = worker(mode);
+    const { hash, mirror } = (subject as unknown as { parts: WorkerParts }).parts;
+    const trip = (tuple: Int32Array) => {
       if (tuple[DST] === 0x0a000107) throw new TypeError("a bug that this packet meets");
-      return whole(tuple);
     };
+    const [whole, ask] = [hash.hash.bind(hash), mirror?.ask.bind(mirror)];
+    hash.hash = (tuple) => trip(tuple) ?? whole(tuple);
+    if (mirror) mirror.ask = (i, tuple) => trip(tuple) ?? ask?.(i, tuple);
     for (const last of [2, 7, 2]) play(packet("syn", CLIENT, [10, 0, 1, last]));
     subject.breathe();
     expect(counted()).toEqual({ "own-new": 2, fault: 1 });
     expect(capture.settled.map(({ verdict }) => verdict)).toEqual([1, 0, 1]);
-  });
-
-  test("the same where its flow is asked for, before any packet is judged", () => {
-    publishBitmap(state.owned, all);
-    const subject = worker("source");
-    const { mirror } = (subject as unknown as { parts: { mirror: FlowMirror } }).parts;
-    const whole = mirror.ask.bind(mirror);
-    mirror.ask = (index, tuple) => {
-      if (index === 1) throw new TypeError("a bug that this packet meets");
-      whole(index, tuple);
-    };
-    for (const last of [2, 7, 2]) play(packet("syn", CLIENT, [10, 0, 1, last]));
-    subject.breathe();
-    expect(counted()).toEqual({ "own-new": 2, fault: 1 });
   });
 
   test("the verdict sent is the one of the reason", () => {

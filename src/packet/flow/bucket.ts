@@ -70,7 +70,7 @@ export class BucketHash {
   }
 
   /**
-   * Bucket of a hash: ranges of buckets are ranges of hash values. Exact: a product below 2^48, halved 32 times.
+   * Bucket of a hash: ranges of buckets are ranges of hash values. Exact: the product has 48 bits.
    */
   bucketOf(hash32: number): number {
     return (hash32 * this.perValue) | 0;
