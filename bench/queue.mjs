@@ -29,15 +29,14 @@ const OURS = "shardwall";
 const PEER = "npm nfqueue";
 
 function rules(queues) {
-  const range = queues === 1 ? `num ${FIRST_QUEUE}` : "";
-  const balance = `-balance ${FIRST_QUEUE}:${FIRST_QUEUE + queues - 1}`;
-  const which = range ? "--queue-num " + FIRST_QUEUE : "--queue" + balance;
+  const last = FIRST_QUEUE + queues - 1;
+  const which = queues === 1 ? `num ${FIRST_QUEUE}` : `balance ${FIRST_QUEUE}:${last}`;
   return `*raw
 -A PREROUTING -p udp --dport ${PORT} -j NOTRACK
 COMMIT
 *mangle
 -A PREROUTING -p udp --dport ${PORT} -j MARK --set-mark 0xffff0000
--A PREROUTING -p udp --dport ${PORT} -j NFQUEUE ${which}
+-A PREROUTING -p udp --dport ${PORT} -j NFQUEUE --queue-${which}
 -A INPUT -p udp --dport ${PORT} -j DROP
 COMMIT
 `;
