@@ -222,8 +222,13 @@ export class Author {
 
   private put(key: string, record: Replicated, now: number): Entry | null {
     const version = this.nextVersion(record.bucket);
-    const known = this.shelf.table.get(key) ?? this.shelf.tombstones.find(key);
-    if (known && !isNewer(version, known.version)) return null; // the new owner was first
+    const present = this.shelf.table.get(key);
+    const known = present ?? this.shelf.tombstones.find(key);
+    if (known && !isNewer(version, known.version)) {
+      // The new owner was first. If it has ended the flow, nobody will say so again.
+      if (!present && !this.ledger.owns(record.bucket)) this.shelf.kernel("delete", record);
+      return null;
+    }
     const entry = this.shelf.put(key, record, version, now);
     if (!entry) return null;
     entry.frame = this.packer.add({ op: "packed", version, packed: entry.packed });

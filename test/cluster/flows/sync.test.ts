@@ -175,6 +175,25 @@ describe("deaths and handovers", () => {
     expect(counters(world, a).late).toBe(1);
   });
 
+  test("a flow that the new owner has ended already goes from the former one's kernel too", () => {
+    const world = settled(10, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    world.own(b, [...b.owned, bucket]);
+    world.alive(a, flow(1, bucket, { status: 0 }));
+    world.alive(b, flow(1, bucket));
+    world.run(TOLD_MS);
+    world.gone(b, flow(1, bucket));
+    world.run(50);
+    world.own(
+      a,
+      [...a.owned].filter((each) => each !== bucket),
+    );
+    world.run(50);
+    expect(has(a, flow(1, bucket))).toBe(false);
+    expect(world.differences()).toEqual([]);
+  });
+
   test("a bucket is ready only while all its flows are here", () => {
     const world = settled(11, 2);
     const [a, b] = world.boxes;
