@@ -19,7 +19,7 @@ import type { Author } from "./author.js";
 import type { Ledger } from "./ledger.js";
 import type { KernelEvent } from "./output.js";
 import type { Replicated } from "./record.js";
-import { isOver } from "./record.js";
+import { isOver, isTranslatedAlike } from "./record.js";
 import { keyOf } from "./record-wire.js";
 import type { FlowSettings } from "./settings.js";
 import type { Shelf } from "./shelf.js";
@@ -118,6 +118,9 @@ export class Audit {
     if (this.askedMs !== null) this.goneSince.add(key);
     this.unsure.forget(key, record.bucket);
     const entry = this.shelf.table.get(key);
+    const known = this.author.untold(key) ?? entry?.record;
+    // It only made room for another translation of the same flow.
+    if (known && !isTranslatedAlike(record, known)) return;
     if (entry && !this.shelf.isOut(entry)) this.lost.add(key);
     this.author.onGone(record, now);
   }

@@ -193,6 +193,19 @@ describe("drift and lost events", () => {
     expect(new Set(ports(world)).size).toBe(1);
   });
 
+  test("to take another translation is no end of the flow", () => {
+    const world = settled(24, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    world.own(b, [...b.owned, bucket]);
+    world.alive(a, flow(1, bucket, translated(5001, ASSURED)));
+    world.run(TOLD_MS);
+    world.alive(b, flow(1, bucket, translated(5002, ASSURED)));
+    world.run(TOLD_MS + 200);
+    expect(ports(world)).toEqual(["5002", "5002"]);
+    expect(world.boxes.map((box) => counters(world, box).removed)).toEqual([0, 0]);
+  });
+
   test("a node that starts takes the others' translation of a flow that its kernel has", () => {
     const world = settled(23, 2);
     const [a, b] = world.boxes;
