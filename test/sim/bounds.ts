@@ -46,6 +46,12 @@ export function replicationMs(plan: Plan): number {
   return told + 200 + (isBad ? heartbeatMs * 8 + 4000 : 2 * heartbeatMs);
 }
 
+/** From a frame to its delivery: a heartbeat tells of it, and it is asked for until it is here. */
+export function tailMs(plan: Plan): number {
+  const { tickMs, threadMs, heartbeatMs } = plan.settings;
+  return (8 * heartbeatMs + 4000) * skew(plan) + 8 * tickMs + 4 * threadMs + 2 * wayMs(plan);
+}
+
 /** What replication needs to find and mend drift: a whole round of digests, and the repair. */
 export function repairMs(plan: Plan): number {
   return 16 * (500 + plan.settings.tickMs) + 6000;

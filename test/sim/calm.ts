@@ -14,6 +14,8 @@ export class Calm {
   disruptedMs = 0;
   /** When the network last was worse than in the plan. */
   troubledMs = 0;
+  /** When the network was worse than in the plan, or a node was not there or not itself. */
+  unevenMs = 0;
   /** When nobody was active. */
   desertedMs = 0;
   /** Since when all is as in quiet; infinite while it is not. */
@@ -62,7 +64,10 @@ export class Calm {
       this.desertedMs = this.now;
     }
     if (this.isLossy && this.plan.settings.isolation !== "serve") this.disruptedMs = this.now;
-    for (const fault of this.active) if (this.isLasting(fault)) this.note(fault);
+    for (const fault of this.active) {
+      if (this.isLasting(fault)) this.note(fault);
+      if (isUneven(fault)) this.unevenMs = this.now;
+    }
     if (!this.isSteady()) this.steadySinceMs = Number.POSITIVE_INFINITY;
     else if (this.steadySinceMs === Number.POSITIVE_INFINITY) this.steadySinceMs = this.now;
   }
@@ -70,6 +75,7 @@ export class Calm {
   private note(fault: Fault): void {
     const isOfNetwork = NETWORK.has(fault.kind);
     if (isOfNetwork) this.troubledMs = this.now;
+    if (isUneven(fault)) this.unevenMs = this.now;
     const mayYield = isOfNetwork && this.plan.settings.isolation !== "serve";
     if (DISRUPTIVE.has(fault.kind) || mayYield) this.disrupt();
   }
@@ -100,6 +106,10 @@ export class Calm {
 /** The state a node says to be in; "" without a process. */
 export function stateOf(machine: Machine): string {
   return machine.process?.control.state ?? "";
+}
+
+function isUneven({ kind }: Fault): boolean {
+  return NETWORK.has(kind) || DISRUPTIVE.has(kind);
 }
 
 function isSynced({ peers, broadcast, audit }: FlowSync): boolean {

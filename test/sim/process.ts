@@ -18,6 +18,8 @@ export class Process {
   readonly sync: Sync;
   readonly worker: Worker;
   readonly threads: Record<ThreadName, Thread>;
+  /** By the clock of the machine. */
+  readonly startMs: number;
   isRunning = true;
   hasDrained = false;
   /** Called when the process has said its last word and is gone. */
@@ -28,6 +30,7 @@ export class Process {
 
   constructor(private readonly machine: Machine) {
     const { random, agenda, sim, nodes } = machine.scene;
+    this.startMs = machine.localMs;
     this.threads = {
       control: new Thread(random, () => this.tickControl()),
       sync: new Thread(random, () => this.tickSync()),

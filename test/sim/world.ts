@@ -3,12 +3,15 @@ import { Agenda } from "./agenda.js";
 import { Calm } from "./calm.js";
 import { Bounded } from "./checkers/bounded.js";
 import { Cover } from "./checkers/cover.js";
+import { Entry } from "./checkers/entry.js";
+import { Graves } from "./checkers/graves.js";
 import { Fence, LeaseHolds, NotHalfAlive } from "./checkers/lease.js";
 import { Messages } from "./checkers/messages.js";
 import { Agreed, InSync, Settled } from "./checkers/quiet.js";
 import { Sight } from "./checkers/sight.js";
 import { Streams } from "./checkers/stream.js";
 import { Survival } from "./checkers/survival.js";
+import { Tail } from "./checkers/tail.js";
 import { type Connection, slicedPorts, type Translation } from "./connection.js";
 import { Disturbance } from "./disturbance.js";
 import { Machine, type Scene } from "./machine.js";
@@ -118,6 +121,7 @@ export class World {
     const { plan, calm, machines } = this;
     return [
       ...[this.cover, this.messages, this.streams, this.survival],
+      ...[new Entry(), new Graves(), new Tail(plan, calm, machines)],
       ...[new LeaseHolds(), new Fence(plan, calm, machines), new NotHalfAlive(plan, calm)],
       ...[new Settled(plan, machines), new InSync(machines), new Bounded(plan, machines)],
       ...[
