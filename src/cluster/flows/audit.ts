@@ -101,6 +101,7 @@ export class Audit {
     }
     this.counters.swept += this.unsure.settle(now);
     this.author.young.keepOnly(present, askedMs);
+    this.shelf.replaced.clear();
     this.askedMs = null;
     if (this.mustRepeat) this.ask(now);
     else this.degraded = null;
@@ -120,7 +121,7 @@ export class Audit {
     const entry = this.shelf.table.get(key);
     const known = this.author.untold(key) ?? entry?.record;
     // It only made room for another translation of the same flow.
-    if (known && !isTranslatedAlike(record, known)) return;
+    if (this.shelf.replaced.delete(key) && known && !isTranslatedAlike(record, known)) return;
     if (entry && !this.shelf.isOut(entry)) this.lost.add(key);
     this.author.onGone(record, now);
   }

@@ -4,6 +4,7 @@
  */
 import type { FlowOutput, KernelOp } from "./output.js";
 import { isTranslatedAlike, type Replicated } from "./record.js";
+import { keyOf } from "./record-wire.js";
 import { Residence } from "./residence.js";
 import type { FlowSettings } from "./settings.js";
 import { type Entry, FlowTable } from "./table.js";
@@ -13,6 +14,8 @@ import type { Version } from "./version.js";
 export class Shelf {
   readonly table: FlowTable;
   readonly tombstones = new Tombstones();
+  /** Keys of flows of the table whose old translation the kernel still has to say is gone. */
+  readonly replaced = new Set<string>();
   /** Null: all replicas are in the kernel. */
   readonly residence: Residence | null;
 
@@ -42,6 +45,7 @@ export class Shelf {
   /** Makes the kernel have `record` for `before`, which it may have translated otherwise. */
   replace(before: Replicated, record: Replicated): void {
     if (isTranslatedAlike(before, record)) return this.kernel("update", record);
+    this.replaced.add(keyOf(record));
     this.kernel("delete", before);
     this.kernel("create", record);
   }

@@ -194,6 +194,19 @@ describe("deaths and handovers", () => {
     expect(world.differences()).toEqual([]);
   });
 
+  test("an entry of another translation that ends by itself makes room for the replica", () => {
+    const world = settled(13, 2);
+    const [a, b] = world.boxes;
+    const record = flow(1, bucketOf(b));
+    const other = { ...record, reply: { ...record.reply, dstPort: 9 } };
+    a.kernel.set(keyOf(other), other);
+    world.alive(b, record);
+    world.run(TOLD_MS);
+    world.gone(a, other);
+    world.run(3000);
+    expect(a.kernel.get(keyOf(record))).toEqual(record);
+  });
+
   test("a bucket is ready only while all its flows are here", () => {
     const world = settled(11, 2);
     const [a, b] = world.boxes;
