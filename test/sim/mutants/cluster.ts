@@ -5,7 +5,7 @@ import { Lease } from "../../../src/cluster/lease.js";
 import { PeerTable } from "../../../src/cluster/membership/peers.js";
 import { Self } from "../../../src/cluster/membership/self.js";
 import { View } from "../../../src/cluster/membership/view.js";
-import { addAll, both, removeAll, without } from "../../../src/cluster/ranges/bitmap.js";
+import { both, removeAll, without } from "../../../src/cluster/ranges/bitmap.js";
 import { Holding } from "../../../src/cluster/ranges/holding.js";
 import { RangeKeeper } from "../../../src/cluster/ranges/keeper.js";
 import { targetOf } from "../../../src/cluster/ranges/target.js";
@@ -161,14 +161,10 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "claims-what-is-owned",
-    what: "a node takes its whole target when its view changes, without a step or a flow",
+    what: "a node takes its whole target from the others at once, whatever flows are here",
     apply: () =>
-      patch(Standing, "advance", (original) => (self, now) => {
-        original(self, now);
-        if (!self.self.isActive) return;
-        const { keeper } = self.holding;
-        addAll(keeper.mine, targetOf(self.view.ids, keeper.node, keeper.buckets));
-        self.holding.hasNews = true;
+      patch(RangeKeeper, "claimPlanned", (original) => (self, view) => {
+        return original(self, view, Number.POSITIVE_INFINITY, () => true);
       }),
   },
   {

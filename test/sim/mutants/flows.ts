@@ -11,6 +11,7 @@ import { Sections } from "../../../src/cluster/flows/sections.js";
 import { FlowTable } from "../../../src/cluster/flows/table.js";
 import { Tombstones } from "../../../src/cluster/flows/tombstones.js";
 import { Unsure } from "../../../src/cluster/flows/unsure.js";
+import { Standing } from "../../../src/cluster/standing.js";
 import { Replication } from "../../../src/cluster/sync/replication.js";
 import { both, disable, type Mutant, patch } from "./patch.js";
 
@@ -52,7 +53,17 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
   {
     name: "old-incarnation-delivered",
     what: "what an ended incarnation of a peer said is taken for its successor's",
-    apply: () => patch(Broadcast, "find", () => (self, peer) => self.followers.get(peer.node)),
+    apply: () => {
+      // Control and sync each refuse it; the bug is that neither does.
+      const lift = patch(Standing, "lift", () => (self, from, body) => {
+        const isMeant = (peer: { node: number }) => peer.node === from.node;
+        if (!self.peers.all().find(isMeant)?.isCompatible) return false;
+        self.out.up({ kind: "body", from, body });
+        return true;
+      });
+      const find = patch(Broadcast, "find", () => (self, peer) => self.followers.get(peer.node));
+      return both(lift, find);
+    },
   },
   {
     name: "send-buffer-unbounded",
