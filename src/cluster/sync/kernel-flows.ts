@@ -16,6 +16,7 @@ import {
 import type { SieveSettings } from "../../kernel/conntrack/sieve.js";
 import { ConntrackTable } from "../../kernel/conntrack/table.js";
 import { answerCode } from "../../kernel/request.js";
+import { bootMs } from "../../platform/clock.js";
 import type { MarkField } from "../../state/mark-field.js";
 import type { KernelOp } from "../flows/output.js";
 import type { Expectation, Flow, Replicated } from "../flows/record.js";
@@ -58,6 +59,8 @@ export class KernelFlows {
       this.found.push(...this.expectations.onEvent(change, record)),
   };
   private readonly records: FlowRecord[] = [];
+  private isDumping = false;
+  private hurryUntilMs = Number.NEGATIVE_INFINITY;
 
   /**
    * @param bufferBytes receive buffer of the events at the start
@@ -91,14 +94,17 @@ export class KernelFlows {
     return this.events.coalesced;
   }
 
-  /**
-   * Flows of the cluster that were born, changed or ended since the last call.
-   * @param isAll whether those that are kept back are told too
-   */
-  readEvents(isAll = false): KernelEvent[] {
+  /** Until then each flow is told of when it is born; times are bootMs(). */
+  hurry(untilMs: number): void {
+    this.hurryUntilMs = untilMs;
+    this.sift();
+  }
+
+  /** Flows of the cluster that were born, changed or ended since the last call. */
+  readEvents(): KernelEvent[] {
+    this.sift();
     let batches = BATCHES_MAX;
     while (batches-- > 0 && this.events.receive(this.visitor, -1, 0) > 0);
-    if (isAll) this.events.release(this.visitor);
     const { found } = this;
     this.found = [];
     return found;
@@ -114,14 +120,15 @@ export class KernelFlows {
    * is told at once: what it finds of a flow must not be all that is ever heard.
    */
   startDump(): void {
-    this.events.tellAll(this.visitor, true);
+    this.isDumping = true;
+    this.sift();
     this.dump.start();
   }
 
   /** Goes on with the dump; its records once it is complete, else null. */
   readDump(): Iterable<Replicated> | null {
     const records = this.dump.goOn();
-    if (records !== null) this.events.tellAll(this.visitor, false);
+    if (records !== null) this.isDumping = false;
     return records;
   }
 
@@ -149,6 +156,11 @@ export class KernelFlows {
 
   close(): void {
     for (const each of [this.events, this.table, this.dump]) each.close();
+  }
+
+  private sift(): void {
+    const isAll = this.isDumping || bootMs() < this.hurryUntilMs;
+    this.events.tellAll(this.visitor, isAll);
   }
 
   private onFlows(op: KernelOp, flows: readonly Flow[]): void {

@@ -15,7 +15,7 @@ import type { FlowOutput } from "../flows/output.js";
 import type { Replicated } from "../flows/record.js";
 import { flowSettings } from "../flows/settings.js";
 import { FlowSync } from "../flows/sync.js";
-import { UNREPLIED_WINDOWS } from "../limits.js";
+import { LINGER_MS, UNREPLIED_WINDOWS } from "../limits.js";
 import { isKeptOut } from "./cold.js";
 import { Detours } from "./detours.js";
 import { isReplicable } from "./filter.js";
@@ -100,9 +100,8 @@ class SyncThread {
     this.carryOut(sync.onTick(bootMs()));
   }
 
-  /** @param isAll whether also of the flows that were born just now */
-  private hearKernel(isAll = false): void {
-    const events = this.kernel.readEvents(isAll);
+  private hearKernel(): void {
+    const events = this.kernel.readEvents();
     this.detours?.onEvents(events);
     this.carryOut(this.sync.onEvents(events, bootMs()));
   }
@@ -143,7 +142,9 @@ class SyncThread {
           this.sync.onWant(request.claimed, request.planned, request.ticket, bootMs()),
         );
       case "range":
-        this.hearKernel(true); // what was let in under the range that ends
+        // What was let in under the range that ends is told before it is too late.
+        this.kernel.hurry(now + LINGER_MS);
+        this.hearKernel();
         return this.carryOut(this.sync.onRange(request.owned, request.epoch, now));
       case "end":
         return this.end();

@@ -109,13 +109,7 @@ export class ConntrackEvents {
     return count;
   }
 
-  /** Tells `visitor` all that was kept back. */
-  release(visitor: EventVisitor): void {
-    this.listen(visitor);
-    this.sieve?.release(Number.POSITIVE_INFINITY);
-  }
-
-  /** From now on each event is told when it comes, or no longer so. */
+  /** From now on each event is told when it comes, first those that were kept back; or no longer. */
   tellAll(visitor: EventVisitor, isAll: boolean): void {
     this.listen(visitor);
     this.sieve?.open(isAll);

@@ -83,6 +83,7 @@ export class Sieve {
 
   /** From now on all goes on as it comes, ends of what was forgotten too; or no longer so. */
   open(isOpen: boolean): void {
+    if (this.isOpen === isOpen) return;
     this.isOpen = isOpen;
     if (!isOpen) return;
     this.release(Number.POSITIVE_INFINITY);
