@@ -16,6 +16,7 @@ import type { Replicated } from "../flows/record.js";
 import { flowSettings } from "../flows/settings.js";
 import { FlowSync } from "../flows/sync.js";
 import { LINGER_MS, UNREPLIED_WINDOWS } from "../limits.js";
+import type { Bitmap } from "../ranges/bitmap.js";
 import { isKeptOut } from "./cold.js";
 import { Detours } from "./detours.js";
 import { isReplicable } from "./filter.js";
@@ -142,13 +143,17 @@ class SyncThread {
           this.sync.onWant(request.claimed, request.planned, request.ticket, bootMs()),
         );
       case "range":
-        // What was let in under the range that ends is told before it is too late.
-        this.kernel.hurry(now + LINGER_MS);
-        this.hearKernel();
-        return this.carryOut(this.sync.onRange(request.owned, request.epoch, now));
+        return this.onRange(request.owned, request.epoch, now);
       case "end":
         return this.end();
     }
+  }
+
+  /** A flow that was let in just now is judged by the new range, and by the old one for a while. */
+  private onRange(owned: Bitmap, epoch: number, now: number): void {
+    this.carryOut(this.sync.onRange(owned, epoch, now));
+    this.kernel.hurry(now + LINGER_MS);
+    this.hearKernel();
   }
 
   private carryOut(outputs: readonly FlowOutput[]): void {

@@ -109,7 +109,7 @@ export class ConntrackEvents {
     return count;
   }
 
-  /** From now on each event is told when it comes, first those that were kept back; or no longer. */
+  /** From now on each event is told when it comes, first what was kept back; or no longer so. */
   tellAll(visitor: EventVisitor, isAll: boolean): void {
     this.listen(visitor);
     this.sieve?.open(isAll);
