@@ -64,7 +64,8 @@ export class ConntrackEvents {
   private readonly bytes = Buffer.alloc(SLOTS * SLOT_BYTES);
   private readonly lengths = new Int32Array(SLOTS);
   private readonly sieve: Sieve | null;
-  /** Whom {@link receive} tells. */
+  /** Whom {@link receive} tells, and what it is to a decoder. */
+  private listener: EventVisitor | null = null;
   private visitor: Visitor = NOBODY;
 
   /** @throws OpError, EPERM without CAP_NET_ADMIN */
@@ -148,6 +149,8 @@ export class ConntrackEvents {
   }
 
   private listen(visitor: EventVisitor): void {
+    if (visitor === this.listener) return;
+    this.listener = visitor;
     this.visitor = {
       ...NOBODY,
       flow: (change, flow) => visitor.flow(change, flow),
