@@ -45,7 +45,7 @@ export class Sight implements Checker {
 
   private judgeAlone(machine: Machine, process: Process): void {
     const hears = this.machines.some((other) => other !== machine && this.hears(machine, other));
-    if (hears) this.aloneSince.delete(process);
+    if (hears || this.isRelayed) this.aloneSince.delete(process);
     else if (!this.aloneSince.has(process)) this.aloneSince.set(process, this.calm.now);
     const since = this.aloneSince.get(process) ?? Number.POSITIVE_INFINITY;
     const { isolation, buckets } = this.plan.settings;
@@ -69,6 +69,15 @@ export class Sight implements Checker {
       const isLate = this.calm.now - diedMs > 2 * failureMs + 10 * heartbeatMs;
       this.count(`node ${machine.id} takes node ${peer.node} for alive, which is dead`, isLate);
     }
+  }
+
+  /** Who plays datagrams again also plays those that a cut has kept from a node, which then hears. */
+  private get isRelayed(): boolean {
+    const { now } = this.calm;
+    return this.plan.faults.some(
+      ({ kind, atMs, forMs }) =>
+        kind === "replay" && atMs <= now && now <= atMs + forMs + gapMs(this.plan),
+    );
   }
 
   private hears(machine: Machine, other: Machine): boolean {
