@@ -26,6 +26,8 @@ export class Connection {
   phase: Phase = "opening";
   /** When the client knew that it is open; infinite before. */
   openedMs = Number.POSITIVE_INFINITY;
+  /** When it was last seen in no kernel at all: after a long silence a packet opens it anew. */
+  nowhereMs = Number.NEGATIVE_INFINITY;
   closedMs = Number.POSITIVE_INFINITY;
   /** Port that the server sees; 0 while nothing was let through. */
   port = 0;

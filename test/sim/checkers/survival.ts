@@ -75,12 +75,18 @@ export class Survival implements Checker {
   onSecond(): void {
     this.calm.look();
     const { steadySinceMs, now } = this.calm;
+    for (const connection of this.open) {
+      if (connection.isGuarded || this.machines.some((machine) => has(machine, connection)))
+        continue;
+      connection.nowhereMs = now;
+    }
     if (this.plan.settings.flowsMax < SMALL_TABLE || now - steadySinceMs < this.lagMs) return;
     for (const connection of this.open) {
       if (connection.isGuarded) continue;
-      const isOfThisPeace = connection.openedMs > steadySinceMs;
+      const bornMs = Math.max(connection.openedMs, connection.nowhereMs);
+      const isOfThisPeace = bornMs > steadySinceMs;
       const wait = isOfThisPeace ? this.lagMs : this.lagMs + repairMs(this.plan);
-      if (now - Math.max(connection.openedMs, steadySinceMs) < wait) continue;
+      if (now - Math.max(bornMs, steadySinceMs) < wait) continue;
       this.guard(connection);
     }
   }
