@@ -71,7 +71,7 @@ export class Sight implements Checker {
     }
   }
 
-  /** Who plays datagrams again also plays those that a cut has kept from a node, which then hears. */
+  /** Who plays datagrams again also plays those that a cut has kept from a node: so it hears. */
   private get isRelayed(): boolean {
     const { now } = this.calm;
     return this.plan.faults.some(
