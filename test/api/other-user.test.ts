@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openApi } from "../../src/api/server.js";
+import { rootOnly } from "../fixture/netns.js";
 import { STATUS } from "./example.js";
 
 const ROOT = 0;
@@ -22,30 +23,30 @@ function sendAs(uid: number, path: string, method: string, target: string): Prom
   });
 }
 
-const isRoot = process.getuid?.() === ROOT;
-
-test.skipIf(!isRoot)("others read, root changes (needs root)", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "shardwall-api-"));
-  const path = join(directory, "node.sock");
-  let drains = 0;
-  const server = await openApi(path, {
-    status: () => STATUS,
-    flows: async function* () {},
-    events: async function* () {},
-    drain: async () => void drains++,
-    join: async () => {},
-    resync: async () => {},
+rootOnly("a socket that was opened to others", () => {
+  test("they read, and root changes", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "shardwall-api-"));
+    const path = join(directory, "node.sock");
+    let drains = 0;
+    const server = await openApi(path, {
+      status: () => STATUS,
+      flows: async function* () {},
+      events: async function* () {},
+      drain: async () => void drains++,
+      join: async () => {},
+      resync: async () => {},
+    });
+    try {
+      chmodSync(directory, 0o755);
+      chmodSync(path, 0o666);
+      expect(await sendAs(NOBODY, path, "GET", "/v1/status")).toBe(200);
+      expect(await sendAs(NOBODY, path, "POST", "/v1/drain")).toBe(403);
+      expect(drains).toBe(0);
+      expect(await sendAs(ROOT, path, "POST", "/v1/drain")).toBe(200);
+      expect(drains).toBe(1);
+    } finally {
+      await server.close();
+      rmSync(directory, { recursive: true });
+    }
   });
-  try {
-    chmodSync(directory, 0o755);
-    chmodSync(path, 0o666);
-    expect(await sendAs(NOBODY, path, "GET", "/v1/status")).toBe(200);
-    expect(await sendAs(NOBODY, path, "POST", "/v1/drain")).toBe(403);
-    expect(drains).toBe(0);
-    expect(await sendAs(ROOT, path, "POST", "/v1/drain")).toBe(200);
-    expect(drains).toBe(1);
-  } finally {
-    await server.close();
-    rmSync(directory, { recursive: true });
-  }
 });
