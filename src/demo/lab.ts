@@ -134,6 +134,11 @@ export class Lab {
     return node;
   }
 
+  /** The last log lines of each node that was ever started, oldest first. */
+  logs(): (readonly [id: number, log: readonly string[]])[] {
+    return [...this.processes].map(([id, { log }]) => [id, log] as const);
+  }
+
   status(id: number): Promise<StatusReport> {
     return this.node(id).status();
   }
