@@ -50,7 +50,7 @@ napi_value ConstructProgram(napi_env env, napi_callback_info info) {
 }
 
 // run(packet, repeat, result): runs the program on a packet that goes nowhere. `result` receives
-// what it returned and the nanoseconds that a run took on average.
+// what it returned, the nanoseconds that a run took on average, and the packet's mark behind it.
 napi_value Run(napi_env env, napi_callback_info info) {
   Call call(env, info);
   auto* program = Unwrap<Program>(call);
@@ -59,10 +59,13 @@ napi_value Run(napi_env env, napi_callback_info info) {
   Words result;
   if (program == nullptr || !call.Uint8Array(0, "packet", 14, &packet) ||
       !call.Int(1, "repeat", 1, 1 << 30, &repeat) ||
-      !call.Int32Array(2, "result", 2, &result)) {
+      !call.Int32Array(2, "result", 3, &result)) {
     return nullptr;
   }
+  __sk_buff context = {};
   bpf_attr attr = {};
+  attr.test.ctx_out = Pointer(&context);
+  attr.test.ctx_size_out = sizeof(context);
   attr.test.prog_fd = static_cast<uint32_t>(program->fd);
   attr.test.data_in = Pointer(packet.data);
   attr.test.data_size_in = static_cast<uint32_t>(packet.length);
@@ -70,6 +73,7 @@ napi_value Run(napi_env env, napi_callback_info info) {
   if (Bpf(BPF_PROG_TEST_RUN, &attr) != 0) return Fail(env, "bpf(BPF_PROG_TEST_RUN)", errno);
   result.data[0] = static_cast<int32_t>(attr.test.retval);
   result.data[1] = static_cast<int32_t>(attr.test.duration);
+  result.data[2] = static_cast<int32_t>(context.mark);
   return Undefined(env);
 }
 

@@ -10,7 +10,7 @@ export const CLUSTER_MATCH = { name: "cluster match", start: startClusterMatch }
 /** What a configuration of shardwall changes of the default. */
 const VARIANTS = {
   shardwall: {},
-  "shardwall, early drop": { dataplane: { earlyDrop: "tc" } },
+  "shardwall, early drop": { dataplane: { earlyDrop: "tc", offload: "new" } },
   "shardwall, every packet queued": { dataplane: { offload: "none" } },
 };
 

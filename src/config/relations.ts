@@ -15,6 +15,7 @@ export function checkRelations(sections: Partial<Parsed>): Finding[] {
     ...(cluster ? [...secretFindings(cluster), ...hashFindings(cluster)] : []),
     ...(cluster && dataplane ? markFindings(cluster, dataplane) : []),
     ...(cluster && dataplane ? earlyFindings(cluster, dataplane) : []),
+    ...(dataplane ? offloadFindings(dataplane) : []),
     ...(dataplane && sync ? queueFindings(dataplane, sync) : []),
     ...(cluster && dataplane && sync ? replicaFindings(cluster, dataplane, sync) : []),
     ...(timing ? timingFindings(timing) : []),
@@ -102,6 +103,13 @@ function earlyFindings(cluster: Parsed["cluster"], dataplane: Parsed["dataplane"
   if (dataplane.earlyDrop === "none" || !dataplane.pickup || mode === "tuple") return [];
   const message = `does not go with pickup in mode ${mode}: replies would be picked up twice`;
   return [finding(["dataplane", "earlyDrop"], message, "none, or pickup: false")];
+}
+
+/** Only the early drop's program can tell the kernel which new flows are this node's. */
+function offloadFindings({ offload, earlyDrop }: Parsed["dataplane"]): Finding[] {
+  if (offload !== "new" || earlyDrop !== "none") return [];
+  const path = ["dataplane", "offload"];
+  return [finding(path, "new needs the early drop", "established, or earlyDrop: tc")];
 }
 
 /** Where only the opener is hashed, the kernel has to know of each flow who opened it. */

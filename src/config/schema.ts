@@ -137,8 +137,8 @@ const dataplane = section(
     gso: flag(true, "Take large packets whole, without segmenting them first."),
     pickup: flag(false, "Accept TCP flows whose opening was not seen."),
     offload: word(
-      ["established", "none"],
-      "Which packets of this node's flows the kernel accepts without its workers.",
+      ["new", "established", "none"],
+      "Which packets of this node's flows the kernel accepts without its workers; new: all of them.",
     ).default("established"),
     earlyDrop: word(
       ["tc", "none"],

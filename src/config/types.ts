@@ -54,7 +54,7 @@ export interface DataplaneConfig {
   readonly socketBuffer: number;
   readonly gso: boolean;
   readonly pickup: boolean;
-  readonly offload: "established" | "none";
+  readonly offload: "new" | "established" | "none";
   readonly earlyDrop: "tc" | "none";
   readonly strictTcp: boolean;
 }

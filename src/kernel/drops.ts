@@ -78,7 +78,8 @@ export function readInsertFailed(): number {
 export type RuleCounts = Record<(typeof KERNEL_COUNTERS)[number], number>;
 
 function noRuleCounts(): RuleCounts {
-  return { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0, no_port: 0, known_flow: 0 };
+  const drops = { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0, no_port: 0 };
+  return { ...drops, known_flow: 0, early_new: 0 };
 }
 
 /** Our rules' counters over the life of a node: rules that are installed anew begin at 0. */

@@ -9,7 +9,8 @@
  *     -300      raw     sync links: no connection tracking
  *     -200      (conntrack)
  *     -149      ask     INVALID -> drop; bucket of a known flow -> packet mark; then the queue, but
- *                       for established flows of this node (`offload`)
+ *                       for established flows of this node, and new ones that come with their
+ *                       bucket (`offload`)
  *     -148      settle  bucket not leased -> drop; else bucket -> connection mark
  *
  * On its way out, nat-rules.ts may translate its source.
@@ -50,11 +51,11 @@ export interface RulesetSettings extends NatSettings {
   readonly queues: number;
   /** Hold first replies in a queue of their own, behind the last of `queues`. */
   readonly hold: boolean;
-  /** Accept established flows of this node without asking its workers. */
-  readonly offload: boolean;
+  /** What is accepted without asking the workers; `new`: also what the early drop has named. */
+  readonly offload: "none" | "established" | "new";
 }
 
-/** What the kernel decides without us, by the name of the nft counter; all but the last drop. */
+/** What the kernel decides without us, by the name of the nft counter. The last two accept. */
 export const KERNEL_COUNTERS = [
   "invalid",
   "foreign_flow",
@@ -62,6 +63,7 @@ export const KERNEL_COUNTERS = [
   "not_leased",
   "no_port",
   "known_flow",
+  "early_new",
 ] as const;
 
 /** Families that carry the data path. ARP and netdev have a table each beside them. */
@@ -86,6 +88,11 @@ const HOLD_TEXT = [
 
 /** Goes on at `settle`, as a worker's accept would. */
 const KNOWN_FLOW = "    ct state established counter name known_flow accept\n";
+
+/** The same for a packet whose bucket the early drop's program has told. */
+function earlyText(mask: string): string {
+  return `    meta mark & ${mask} != 0 counter name early_new accept\n`;
+}
 
 const hex = (value: number) => `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
 
@@ -143,13 +150,13 @@ ${jumps(settings, "ask_cluster")}
 ${exemptions(family)}
     ct state invalid counter name invalid drop
     ct mark & ${mask} != 0 goto ask_known
-    meta mark set meta mark | ${mask}
+${settings.offload === "new" ? earlyText(mask) : ""}    meta mark set meta mark | ${mask}
     goto to_queue
   }
   chain ask_known {
     ct mark & ${mask} != @leased counter name foreign_flow drop
     jump mark_restore
-${settings.hold ? HOLD_TEXT : ""}${settings.offload ? KNOWN_FLOW : ""}    goto to_queue
+${settings.hold ? HOLD_TEXT : ""}${settings.offload === "none" ? "" : KNOWN_FLOW}    goto to_queue
   }
   chain settle {
     type filter hook prerouting priority -148; policy accept;

@@ -100,7 +100,7 @@ export interface BpfProgram {
   readonly fd: number;
   /**
    * Runs it `repeat` times on an Ethernet frame that goes nowhere. `result` receives what it
-   * returned, and nanoseconds per run. Throws an errno error.
+   * returned, nanoseconds per run, and the packet's mark behind it. Throws an errno error.
    */
   run(frame: Uint8Array, repeat: number, result: Int32Array): void;
   close(): void;

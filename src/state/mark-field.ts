@@ -10,7 +10,8 @@
 const NONE = -1;
 
 export class MarkField {
-  private readonly shift: number;
+  /** The bucket stands so many bits up. */
+  readonly shift: number;
   /** The mask as a signed number: a larger one would be a fraction to the compiler. */
   private readonly bits: number;
 

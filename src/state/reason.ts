@@ -34,6 +34,7 @@ export const Reason = {
   NOT_CLUSTER: 11,
   FAULT: 12,
   OWN_KNOWN: 13,
+  OWN_EARLY: 14,
 } as const;
 
 /** The table, in the order of {@link Reason}. */
@@ -87,6 +88,11 @@ export const REASONS = [
     name: "own-known",
     verdict: "accept",
     text: "belongs to an established flow of this node; accepted by the kernel, never queued",
+  },
+  {
+    name: "own-early",
+    verdict: "accept",
+    text: "opens a flow in a bucket of this node, as the early drop told; never queued",
   },
 ] as const satisfies readonly ReasonRow[];
 

@@ -8,9 +8,10 @@
  */
 import { addressBytes } from "../config/address.js";
 import type { Config } from "../config/types.js";
+import type { DropSettings, SlicedAddress } from "../kernel/bpf/bucket.js";
 import { EarlyDrop, macBytes } from "../kernel/bpf/early-drop.js";
 import { loadClassifier } from "../kernel/bpf/load.js";
-import { bucketProgram, type DropSettings, type SlicedAddress } from "../kernel/bpf/program.js";
+import { bucketProgram } from "../kernel/bpf/program.js";
 import { dissect } from "../packet/dissect/dissect.js";
 import { newPacket } from "../packet/dissect/packet.js";
 import { BucketHash } from "../packet/flow/bucket.js";
@@ -31,7 +32,9 @@ const TCP_BYTES = 20;
 export function openEarlyDrop(config: Config, seed: number, log: Logger): EarlyDrop | null {
   if (config.dataplane.earlyDrop === "none") return null;
   const { hash, buckets } = config.cluster;
-  const settings = { mode: hash.mode, seed, buckets, sliced: slicedAddresses(config) };
+  const { offload, markMask: mask } = config.dataplane;
+  const markMask = offload === "new" ? mask : null;
+  const settings = { mode: hash.mode, seed, buckets, sliced: slicedAddresses(config), markMask };
   const macs = [...new Set(clusterInterfaces(config).map(({ mac }) => mac))];
   try {
     for (const mac of macs) tryOut(settings, macBytes(mac));
@@ -60,7 +63,7 @@ function tryOut(settings: DropSettings, mac: Uint8Array): void {
   const program = loadClassifier("sw_trial", bucketProgram(settings, mac));
   const hash = new BucketHash(settings);
   const packet = newPacket();
-  const result = new Int32Array(2);
+  const result = new Int32Array(3);
   try {
     for (let index = 0; index < TRIAL_FRAMES; index++) {
       const frame = trialFrame(mac, index);

@@ -123,8 +123,10 @@ export class Reporter {
     const all = this.counters();
     return (index) => {
       const queued = all.reduce((total, counters) => total + (counters[index] as number), 0);
-      const isKnown = index === Reason.OWN_KNOWN || index === EXTRA.SEEN;
-      return isKnown ? queued + this.rules.total.known_flow : queued;
+      const { known_flow, early_new } = this.rules.total;
+      if (index === Reason.OWN_KNOWN) return queued + known_flow;
+      if (index === Reason.OWN_EARLY) return queued + early_new;
+      return index === EXTRA.SEEN ? queued + known_flow + early_new : queued;
     };
   }
 

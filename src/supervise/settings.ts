@@ -54,7 +54,7 @@ export function installSettings(config: Config, directory: string): InstallSetti
     firstQueue: dataplane.firstQueue,
     queues: dataplane.queues,
     hold: config.sync.holdMs > 0,
-    offload: dataplane.offload === "established",
+    offload: dataplane.offload,
     strictTcp: dataplane.strictTcp,
     recordFile: join(directory, `${table}.node${config.node}.json`),
   };

@@ -104,6 +104,11 @@ describe("keys that do not fit together", () => {
       "13: dataplane.earlyDrop: does not go with pickup in mode source: replies would be picked up twice (allowed: none, or pickup: false)",
     ],
     [
+      "new flows in the kernel, of which nothing tells the bucket",
+      changed("onExit: drop", "onExit: drop, offload: new"),
+      "13: dataplane.offload: new needs the early drop (allowed: established, or earlyDrop: tc)",
+    ],
+    [
       "cold replicas where replies could be picked up",
       changed("mode: tuple", "mode: source")
         .replace("onExit: drop", "onExit: drop, pickup: true")
@@ -138,6 +143,10 @@ describe("keys that just fit", () => {
     [
       "early drop with pickup, where any packet names its bucket",
       changed("onExit: drop", "onExit: drop, pickup: true, earlyDrop: tc"),
+    ],
+    [
+      "new flows in the kernel, with the early drop",
+      changed("onExit: drop", "onExit: drop, offload: new, earlyDrop: tc"),
     ],
     [
       "cold replicas with pickup, where any packet names its bucket",

@@ -63,10 +63,10 @@ rootOnly("BPF objects", () => {
 
   test("a program runs on frames only, and its methods on no other object", () => {
     const program = new BpfProgram(3, NOTHING, "guard", SILENT);
-    const result = new Int32Array(2);
+    const result = new Int32Array(3);
     expect(() => program.run(new Uint8Array(13), 1, result)).toThrow(TypeError);
     expect(() => program.run(new Uint8Array(64), 0, result)).toThrow(TypeError);
-    expect(() => program.run(new Uint8Array(64), 1, new Int32Array(1))).toThrow(TypeError);
+    expect(() => program.run(new Uint8Array(64), 1, new Int32Array(2))).toThrow(TypeError);
     const map = new BpfMap(ARRAY, 4, 4, 1, "guard");
     expect(() => (map.close as Any).call(program as never)).toThrow(TypeError);
     expect(() => (program.run as Any).call(map as never)).toThrow(TypeError);

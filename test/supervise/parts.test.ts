@@ -103,7 +103,7 @@ describe("settings", () => {
 
 const NOTHING = {
   ...{ invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0 },
-  ...{ no_port: 0, known_flow: 0 },
+  ...{ no_port: 0, known_flow: 0, early_new: 0 },
 };
 
 describe("what the kernel decided", () => {

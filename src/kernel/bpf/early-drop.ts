@@ -8,9 +8,10 @@
 import { readFileSync } from "node:fs";
 import { type BpfMap, type BpfProgram, native } from "../../platform/native.js";
 import { errnoName, OpError, operation } from "../../platform/op-error.js";
+import type { DropSettings } from "./bucket.js";
 import { loadClassifier, MAP } from "./load.js";
 import { type PassingMap, PassingSet, passingBytes } from "./passing.js";
-import { type DropSettings, dropProgram } from "./program.js";
+import { dropProgram } from "./program.js";
 import { TcFilter } from "./tc.js";
 
 const TCX_INGRESS = 46; // enum bpf_attach_type

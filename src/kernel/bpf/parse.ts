@@ -35,10 +35,14 @@ const IP = -64;
 const ETHERNET_BYTES = 14;
 const ETHERNET = IP - ETHERNET_BYTES;
 const TRANSPORT = -24;
+/** 1: the packet opens a flow, so that its bucket may be named; see program.ts. */
+export const OPENS = -96;
 
 export const PROTOCOL = { ICMP: 1, TCP: 6, UDP: 17, DCCP: 33, ICMPV6: 58, SCTP: 132, UDPLITE: 136 };
 
 const TCP_FLAGS = 13;
+/** FIN, SYN, RST, PSH, ACK and URG. */
+const TCP_FLAG_BITS = 0x3f;
 const SYN_ACK = 0x12;
 const SYN = 0x02;
 const PORTS_BYTES = 4;
@@ -137,7 +141,7 @@ function emitReadTransport(out: Assembler, bytes: number, pass: Label): void {
 
 /** Where packets go whose ports are known. */
 export interface Ends {
-  /** What opens a flow for sure: a TCP SYN, an ICMP query. */
+  /** What only opens a flow, and is no reply: a TCP SYN, an ICMP query. */
   readonly opens: Label;
   /** The rest; null: they pass. */
   readonly other: Label | null;
@@ -145,9 +149,10 @@ export interface Ends {
 }
 
 /**
- * Reads ports or id into R4 and R5. SCTP and DCCP are told apart by no opening here, so they pass
+ * Reads ports or id into R4 and R5, and sets {@link OPENS} for what may open a flow: beside what
+ * goes to `ends.opens` that is UDP. SCTP and DCCP are told apart by no opening here, so they pass
  * where that matters.
- * @param isOpeningTold whether `ends` differ
+ * @param isOpeningTold whether `ends` differ, or `OPENS` is asked for
  */
 export function emitTransport(
   out: Assembler,
@@ -155,6 +160,7 @@ export function emitTransport(
   ends: Ends,
   isOpeningTold: boolean,
 ): void {
+  out.storeImm(SIZE.U32, FP, OPENS, 0);
   const [tcp, icmp, ports] = [new Label(), new Label(), new Label()];
   out.jumpImm(JUMP.EQ, R9, PROTOCOL.TCP, tcp);
   out.jumpImm(JUMP.EQ, R9, family.icmp, icmp);
@@ -172,13 +178,23 @@ export function emitTransport(
   if (ends.other !== null) {
     emitReadTransport(out, PORTS_BYTES, ends.pass);
     emitPorts(out);
+    const notUdp = new Label();
+    out.jumpImm(JUMP.EQ, R9, PROTOCOL.SCTP, notUdp);
+    out.jumpImm(JUMP.EQ, R9, PROTOCOL.DCCP, notUdp);
+    out.storeImm(SIZE.U32, FP, OPENS, 1);
+    out.place(notUdp);
     out.goto(ends.other);
   }
   out.place(tcp);
   emitReadTransport(out, isOpeningTold ? TCP_FLAGS + 1 : PORTS_BYTES, ends.pass);
   emitPorts(out);
   if (isOpeningTold) {
+    const notPlain = new Label();
     out.load(SIZE.U8, R0, FP, TRANSPORT + TCP_FLAGS);
+    out.alu32Imm(ALU.AND, R0, TCP_FLAG_BITS);
+    out.jumpImm(JUMP.NE, R0, SYN, notPlain);
+    out.storeImm(SIZE.U32, FP, OPENS, 1);
+    out.place(notPlain);
     out.alu32Imm(ALU.AND, R0, SYN_ACK);
     out.jumpImm(JUMP.EQ, R0, SYN, ends.opens);
   }
@@ -200,10 +216,14 @@ function emitIcmp(out: Assembler, { queries, replies }: Family, ends: Ends): voi
   out.load(SIZE.U16, R4, FP, TRANSPORT + 4);
   out.fromNetwork(R4, 16);
   out.alu64(ALU.MOV, R5, R4);
+  const query = new Label();
   out.load(SIZE.U8, R0, FP, TRANSPORT);
-  for (const type of queries) out.jumpImm(JUMP.EQ, R0, type, ends.opens);
+  for (const type of queries) out.jumpImm(JUMP.EQ, R0, type, query);
   if (ends.other !== null) {
     for (const type of replies) out.jumpImm(JUMP.EQ, R0, type, ends.other);
   }
   out.goto(ends.pass);
+  out.place(query);
+  out.storeImm(SIZE.U32, FP, OPENS, 1);
+  out.goto(ends.opens);
 }

@@ -10,7 +10,8 @@ import { JsonLines } from "../../fixture/lines.js";
 import { fixture, Namespace, rootOnly } from "../../fixture/netns.js";
 
 const MAC = "01:00:5e:00:01:01";
-const SETTINGS = { mode: "tuple", seed: 0xdeadbeef, buckets: 64, sliced: [] } as const;
+const HASH = { mode: "tuple", seed: 0xdeadbeef, buckets: 64 } as const;
+const SETTINGS = { ...HASH, sliced: [], markMask: null };
 const CLIENT = "10.9.0.1";
 const SERVER = "10.9.0.5";
 const PORTS = Array.from({ length: 100 }, (_, at) => 20_000 + at);
@@ -26,7 +27,7 @@ for (const port of ${JSON.stringify(PORTS)}) {
   socket.bind(port, "${CLIENT}", () => socket.send("x", 9, "${SERVER}", () => socket.close()));
 }`;
 
-const hash = new BucketHash(SETTINGS);
+const hash = new BucketHash(HASH);
 const bucketOf = (port: number) =>
   hash.bucketOf(hash.hash(parseTuple(`udp,${CLIENT}:${port},${SERVER}:9`).packet));
 const FOREIGN = PORTS.filter((port) => bucketOf(port) >= 32).length;
