@@ -120,11 +120,16 @@ async function ours(size, { ms, overrides }) {
     await new Promise((resolve) => setTimeout(resolve, GONE_MS));
     const before = slabBytes();
     await fill(lab, table);
+    let sync;
     const has = async () => {
-      const { flows, backlog } = (await lab.status(SURVIVOR)).sync;
-      return flows >= size && backlog === 0;
+      sync = (await lab.status(SURVIVOR)).sync;
+      return sync.flows >= size && sync.backlog === 0;
     };
-    await lab.waitFor("replicated flows", has, REPLICATED_MS_MAX);
+    await lab.waitFor("replicated flows", has, REPLICATED_MS_MAX).catch((error) => {
+      const { flows, backlog, driftedBuckets, counters } = sync;
+      const found = JSON.stringify({ flows, backlog, driftedBuckets, counters });
+      throw new Error(`${error.message}: the survivor has ${found}`, { cause: error });
+    });
     // Flows that moved meanwhile would not be the victim's.
     if (JSON.stringify((await lab.status(VICTIM)).range) !== JSON.stringify(range))
       throw new Error("the ranges moved while the table was filled: the machine is too busy");
