@@ -16,7 +16,7 @@ export class Calm {
   troubledMs = 0;
   /** When the network was worse than in the plan, or a node was not there or not itself. */
   unevenMs = 0;
-  /** When nobody was active. */
+  /** When nobody was active: whoever is then must listen before it takes anything. */
   desertedMs = 0;
   /** Since when all is as in quiet; infinite while it is not. */
   steadySinceMs = Number.POSITIVE_INFINITY;
@@ -60,9 +60,7 @@ export class Calm {
 
   /** Looks at the world; called often. */
   look(): void {
-    if (!this.machines.some((machine) => machine.isServing && stateOf(machine) === "active")) {
-      this.desertedMs = this.now;
-    }
+    if (!this.machines.some(isActive)) this.desertedMs = this.now;
     if (this.isLossy && this.plan.settings.isolation !== "serve") this.disruptedMs = this.now;
     for (const fault of this.active) {
       if (this.isLasting(fault)) this.note(fault);
@@ -101,6 +99,12 @@ export class Calm {
     }
     return true;
   }
+}
+
+/** Whether it could take over: one whose control thread stands still was active, and is not. */
+function isActive(machine: Machine): boolean {
+  if (!machine.isServing || stateOf(machine) !== "active") return false;
+  return machine.process?.threads.control.isFrozen === false;
 }
 
 /** The state a node says to be in; "" without a process. */

@@ -28,6 +28,22 @@ function bothWays(...pairs: readonly Cut[]): Cut[] {
 
 export const REGRESSIONS: readonly Regression[] = [
   {
+    what: "a node whose control thread stands still does not keep the others from being deserted",
+    mutant: null,
+    plan: {
+      ...{ seed: 389, nodes: 5, faultyMs: 44_000, network: CALM },
+      settings: { ...SETTINGS, isolation: "majority" },
+      workload: { ...WORKLOAD, nat: 0, opensPerSecond: 3 },
+      faults: [
+        {
+          ...{ kind: "partition", atMs: 5000, forMs: 18_800, link: -1 },
+          cuts: bothWays([1, 3], [1, 4], [1, 5], [2, 3], [2, 4], [2, 5]),
+        },
+        { kind: "stall", atMs: 5800, forMs: 38_000, node: 5, thread: "control" },
+      ],
+    },
+  },
+  {
     what: "after a sleep, frames of the former incarnation left under the new one",
     mutant: "stale-thread",
     plan: {
