@@ -3,11 +3,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { setImmediate } from "node:timers/promises";
 import {
   API_CONNECTIONS_MAX,
   API_HEADER_BYTES_MAX,
   API_REQUEST_BYTES_MAX,
   API_REQUEST_MS_MAX,
+  API_REQUESTS_MAX,
   API_STREAM_MS_MAX,
 } from "../config/limits.js";
 
@@ -32,8 +34,22 @@ export function json(status: number, value: unknown, allow?: string): Answer {
   return allow === undefined ? answer : { ...answer, allow };
 }
 
+/**
+ * Lets one request begin in each turn of the event loop. A client may send thousands in one write:
+ * answered in one turn they would hold up the timers of the thread, and with them the node.
+ */
+class Turns {
+  private last: Promise<void> = Promise.resolve();
+
+  next(): Promise<void> {
+    this.last = this.last.then(() => setImmediate());
+    return this.last;
+  }
+}
+
 /** A server that answers each request with what `answer` says; not yet listening. */
 export function boundedServer(answer: Answerer): Server {
+  const turns = new Turns();
   const server = createServer(
     {
       maxHeaderSize: API_HEADER_BYTES_MAX,
@@ -43,18 +59,26 @@ export function boundedServer(answer: Answerer): Server {
       connectionsCheckingInterval: API_REQUEST_MS_MAX / 5,
       keepAliveTimeout: API_REQUEST_MS_MAX,
     },
-    (request, response) => void serve(request, response, answer),
+    (request, response) => void serve(request, response, answer, turns),
   );
   server.maxConnections = API_CONNECTIONS_MAX;
+  server.maxRequestsPerSocket = API_REQUESTS_MAX;
   return server;
 }
 
-async function serve(request: IncomingMessage, response: ServerResponse, answer: Answerer) {
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answerer,
+  turns: Turns,
+): Promise<void> {
   response.on("error", () => request.destroy());
   if (!(await drainBody(request))) {
     send(response, json(413, { error: `more than ${API_REQUEST_BYTES_MAX} bytes` }), true);
     return;
   }
+  await turns.next();
+  if (request.socket.destroyed) return; // nobody reads the answer
   const path = (request.url ?? "/").split("?")[0] as string;
   try {
     send(response, await answer(request.method ?? "GET", path, request.socket), false);
@@ -86,6 +110,9 @@ function send(response: ServerResponse, answer: Answer, close: boolean): void {
     ...(allow === undefined ? {} : { allow }),
     ...(close ? { connection: "close" } : {}),
   });
+  // Who reads nothing for so long holds one of few connections.
+  const patienceMs = typeof body === "string" ? API_REQUEST_MS_MAX : API_STREAM_MS_MAX;
+  response.setTimeout(patienceMs, () => response.destroy());
   if (typeof body === "string") response.end(body);
   else void stream(response, body);
 }
@@ -95,7 +122,6 @@ function send(response: ServerResponse, answer: Answer, close: boolean): void {
  * middle: the client notices, since the last chunk is missing.
  */
 async function stream(response: ServerResponse, chunks: AsyncIterable<string>): Promise<void> {
-  response.setTimeout(API_STREAM_MS_MAX, () => response.destroy());
   try {
     await pipeline(Readable.from(chunks, { highWaterMark: 1 }), response);
   } catch {

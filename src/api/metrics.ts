@@ -4,7 +4,8 @@
  */
 import { Registry } from "prom-client";
 import type { Endpoint } from "../config/address.js";
-import { METRICS_BYTES_MAX } from "../config/limits.js";
+import { METRICS_BYTES_MAX, METRICS_PAGE_MS } from "../config/limits.js";
+import { bootMs } from "../platform/clock.js";
 import { type Answer, boundedServer, closed, json, listening } from "./http.js";
 import type { NodeState, StatusReport } from "./report.js";
 import { counter, gauge, type Sample } from "./samples.js";
@@ -96,17 +97,34 @@ export async function openMetrics(
   endpoint: Endpoint,
   status: () => StatusReport,
 ): Promise<MetricsServer> {
-  const server = boundedServer((method, path) => page(method, path, status));
+  const pages = new Pages(status);
+  const server = boundedServer((method, path) => answer(method, path, pages));
   await listening(server, () => server.listen(endpoint.port, endpoint.address));
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : endpoint.port;
   return { port, close: () => closed(server) };
 }
 
-async function page(method: string, path: string, status: () => StatusReport): Promise<Answer> {
+/** The page, made when it is asked for, but not as often as somebody can ask. */
+class Pages {
+  private madeMs = Number.NEGATIVE_INFINITY;
+  private page: Promise<string> = Promise.resolve("");
+
+  constructor(private readonly status: () => StatusReport) {}
+
+  newest(): Promise<string> {
+    const now = bootMs();
+    if (now - this.madeMs < METRICS_PAGE_MS) return this.page;
+    this.page = metricsText(this.status());
+    this.madeMs = now;
+    return this.page;
+  }
+}
+
+async function answer(method: string, path: string, pages: Pages): Promise<Answer> {
   if (path !== "/metrics") return json(404, { error: "no such path", paths: ["/metrics"] });
   if (method !== "GET") return json(405, { error: "GET only" }, "GET");
-  const body = await metricsText(status());
+  const body = await pages.newest();
   if (Buffer.byteLength(body) > METRICS_BYTES_MAX) return json(500, { error: "page too large" });
   return { status: 200, type: "text/plain; version=0.0.4; charset=utf-8", body };
 }

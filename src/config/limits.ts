@@ -140,7 +140,13 @@ export const API_HEADER_BYTES_MAX = 8192;
 /** Connections at once to the API socket or the metrics port. Above: closed at once. */
 export const API_CONNECTIONS_MAX = 16;
 
-/** Milliseconds for a request to arrive. Later: answered with 408, connection closed. */
+/** Requests on one connection. The last is told that it is; later ones are answered with 503. */
+export const API_REQUESTS_MAX = 64;
+
+/**
+ * Milliseconds for a request to arrive, later: answered with 408, connection closed. And in which
+ * the client reads nothing of an answer; then the connection is closed.
+ */
 export const API_REQUEST_MS_MAX = 5000;
 
 /** Answer of the daemon read by a command, in bytes. Longer: the command fails. */
@@ -148,6 +154,9 @@ export const API_ANSWER_BYTES_MAX = 16_777_216;
 
 /** Metrics page in bytes. Longer: answered with 500. */
 export const METRICS_BYTES_MAX = 4_194_304;
+
+/** Milliseconds for which a metrics page is good. Who asks sooner gets the same page again. */
+export const METRICS_PAGE_MS = 200;
 
 /**
  * A packet worker to which so many packets came in the last millisecond pauses before it reads the

@@ -1,7 +1,7 @@
 /** All that is fuzzed, by name. */
 import type { Target } from "../target.js";
-import { ApiTarget } from "./api.js";
 import { DatagramTarget } from "./datagram.js";
+import { apiTarget, metricsTarget } from "./http.js";
 import { MemberTarget } from "./member.js";
 import { NetlinkTarget } from "./netlink.js";
 import { PacketTarget } from "./packet.js";
@@ -16,5 +16,6 @@ export const TARGETS: Readonly<Record<string, () => Target>> = {
   netlink: () => new NetlinkTarget(),
   config: () => new ConfigTarget(),
   tuple: () => new TupleTarget(),
-  api: () => new ApiTarget(),
+  api: apiTarget,
+  metrics: metricsTarget,
 };
