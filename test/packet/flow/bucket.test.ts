@@ -1,38 +1,25 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseTuple } from "../../../src/cli/tuple.js";
-import {
-  DST,
-  DST_PORT,
-  FAMILY,
-  newPacket,
-  PROTOCOL,
-  SRC,
-  SRC_PORT,
-} from "../../../src/packet/dissect/packet.js";
+import { newPacket } from "../../../src/packet/dissect/packet.js";
 import { BucketHash } from "../../../src/packet/flow/bucket.js";
 import { jhash1, jhash3, jhashWords } from "../../../src/packet/flow/jhash.js";
 import { testdataJson, withTestdata } from "../../fixture/testdata.js";
+import { countPerBucket, type End, setTuple } from "../../fixture/tuples.js";
 
 const hashOf = (mode: "tuple" | "source" | "xt-cluster", text: string, seed = 5, buckets = 256) =>
   new BucketHash({ mode, seed, buckets }).hash(parseTuple(text).packet);
 
-/** A packet with both ends, as numbers. */
-function packetOf(family: number, protocol: number, src: number[], dst: number[]): Int32Array {
+function packetOf(family: number, src: End, dst: End): Int32Array {
   const packet = newPacket();
-  packet[FAMILY] = family;
-  packet[PROTOCOL] = protocol;
-  packet.set(src.slice(0, 4), SRC);
-  packet.set(dst.slice(0, 4), DST);
-  packet[SRC_PORT] = src[4] as number;
-  packet[DST_PORT] = dst[4] as number;
+  setTuple(packet, family, 6, src, dst);
   return packet;
 }
 
 const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 const port = fc.integer({ min: 0, max: 65535 });
-const end4 = fc.tuple(word, fc.constant(0), fc.constant(0), fc.constant(0), port);
-const end6 = fc.tuple(word, word, word, word, port);
+const end4: fc.Arbitrary<End> = fc.record({ address: fc.tuple(word), port });
+const end6: fc.Arbitrary<End> = fc.record({ address: fc.tuple(word, word, word, word), port });
 const seed = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 
 describe("mode tuple", () => {
@@ -55,8 +42,8 @@ describe("mode tuple", () => {
         const hash = new BucketHash({ mode: "tuple", seed: start, buckets: 256 });
         const family = end === end4 ? 4 : 6;
         const [src, dst] = [gen(() => end), gen(() => end)];
-        const there = hash.hash(packetOf(family, 6, src, dst));
-        return there === hash.hash(packetOf(family, 6, dst, src));
+        const there = hash.hash(packetOf(family, src, dst));
+        return there === hash.hash(packetOf(family, dst, src));
       }),
     );
   });
@@ -148,13 +135,10 @@ describe("balance", () => {
     "ports of one client fill all buckets, seed %i",
     (start) => {
       const hash = new BucketHash({ mode: "tuple", seed: start, buckets: 256 });
-      const counts = new Array<number>(256).fill(0);
-      const packet = packetOf(4, 6, [0x0a000001, 0, 0, 0, 0], [-0x3ffffdff, 0, 0, 0, 80]);
-      for (let source = 1024; source < 1024 + 51_200; source++) {
-        packet[SRC_PORT] = source;
-        const bucket = hash.bucketOf(hash.hash(packet));
-        counts[bucket] = (counts[bucket] as number) + 1;
-      }
+      const to = { address: [0xc0000201], port: 80 };
+      const counts = countPerBucket(hash, 256, 51_200, (packet, index) => {
+        setTuple(packet, 4, 6, { address: [0x0a000001], port: 1024 + index }, to);
+      });
       // 255 degrees of freedom: 99.99 % of random hashings stay below 347.
       expect(chiSquared(counts, 51_200)).toBeLessThan(347);
     },

@@ -10,17 +10,10 @@
 import { describe, expect, test } from "vitest";
 import { targetRun } from "../../../src/cluster/ranges/target.js";
 import type { HashMode } from "../../../src/config/types.js";
-import {
-  DST,
-  DST_PORT,
-  FAMILY,
-  newPacket,
-  PROTOCOL,
-  SRC,
-  SRC_PORT,
-} from "../../../src/packet/dissect/packet.js";
+import { newPacket } from "../../../src/packet/dissect/packet.js";
 import { BucketHash } from "../../../src/packet/flow/bucket.js";
 import { jhash3 } from "../../../src/packet/flow/jhash.js";
+import { countPerBucket, setTuple } from "../../fixture/tuples.js";
 import { Random } from "../../fuzz/random.js";
 
 const BUCKETS = 256;
@@ -32,22 +25,17 @@ const DEVIATIONS = 6;
 /** Writes tuple number `index` of a family. */
 type Family = (packet: Int32Array, index: number) => void;
 
+const TCP = 6;
+const SERVER6 = [0x20010db8, 0, 0, 1];
+
 function ipv4(packet: Int32Array, src: number, srcPort: number, dst = 0xc0000201, dstPort = 443) {
-  packet[FAMILY] = 4;
-  packet[PROTOCOL] = 6;
-  packet[SRC] = src;
-  packet[DST] = dst;
-  packet[SRC_PORT] = srcPort;
-  packet[DST_PORT] = dstPort;
+  const to = { address: [dst], port: dstPort };
+  setTuple(packet, 4, TCP, { address: [src], port: srcPort }, to);
 }
 
 function ipv6(packet: Int32Array, src: readonly number[], srcPort = 1024) {
-  packet[FAMILY] = 6;
-  packet[PROTOCOL] = 6;
-  packet.set(src, SRC);
-  packet.set([0x20010db8, 0, 0, 1], DST);
-  packet[SRC_PORT] = srcPort;
-  packet[DST_PORT] = 443;
+  const to = { address: SERVER6, port: 443 };
+  setTuple(packet, 6, TCP, { address: src, port: srcPort }, to);
 }
 
 /** Families that vary the source address: they spread in modes `tuple` and `source`. */
@@ -72,16 +60,9 @@ const PORTS: Readonly<Record<string, Family>> = {
 };
 
 /** Tuples of `family` in each bucket under one seed. */
-function countPerBucket(mode: HashMode, seed: number, family: Family, count = TUPLES): number[] {
+function countsUnder(mode: HashMode, seed: number, family: Family, count = TUPLES): number[] {
   const hash = new BucketHash({ mode, seed, buckets: BUCKETS });
-  const counts = new Array<number>(BUCKETS).fill(0);
-  const packet = newPacket();
-  for (let index = 0; index < count; index++) {
-    family(packet, index);
-    const bucket = hash.bucketOf(hash.hash(packet));
-    counts[bucket] = (counts[bucket] as number) + 1;
-  }
-  return counts;
+  return countPerBucket(hash, BUCKETS, count, family);
 }
 
 /** Load of the most loaded of `nodes` nodes in their target ranges. */
@@ -107,7 +88,7 @@ function seeds(): number[] {
 
 function expectBounded(mode: HashMode, family: Family): void {
   for (const seed of seeds()) {
-    const counts = countPerBucket(mode, seed, family);
+    const counts = countsUnder(mode, seed, family);
     for (const nodes of CLUSTERS) {
       expect(worstLoad(counts, nodes)).toBeLessThanOrEqual(bound(TUPLES, nodes));
     }
@@ -132,8 +113,8 @@ describe("mode tuple", () => {
     }
     const aimed: Family = (into, index) => family(into, chosen[index] as number);
     // Who knows the seed hits one bucket with all he has; it is a secret for that.
-    expect(Math.max(...countPerBucket("tuple", 1, aimed, 200))).toBe(200);
-    const worst = seeds().map((seed) => worstLoad(countPerBucket("tuple", seed, aimed, 200), 3));
+    expect(Math.max(...countsUnder("tuple", 1, aimed, 200))).toBe(200);
+    const worst = seeds().map((seed) => worstLoad(countsUnder("tuple", seed, aimed, 200), 3));
     expect(Math.max(...worst)).toBeLessThanOrEqual(bound(200, 3));
   });
 
@@ -159,7 +140,7 @@ describe("mode source", () => {
   test.each(Object.entries(SOURCES))("bounds %s", (_, family) => expectBounded("source", family));
 
   test("does not hold for one source: all of its connections are one node's", () => {
-    const counts = countPerBucket("source", 7, PORTS["ports in order"] as Family);
+    const counts = countsUnder("source", 7, PORTS["ports in order"] as Family);
     expect(worstLoad(counts, 8)).toBe(TUPLES);
   });
 });
@@ -175,7 +156,7 @@ describe("mode xt-cluster", () => {
       if (hash.bucketOf(hash.hash(packet)) < BUCKETS / 2) aimed.push(index);
     }
     const chosen: Family = (into, index) => family(into, aimed[index] as number);
-    expect(worstLoad(countPerBucket("xt-cluster", 0xdeadbeef, chosen, 100), 2)).toBe(100);
+    expect(worstLoad(countsUnder("xt-cluster", 0xdeadbeef, chosen, 100), 2)).toBe(100);
   });
 
   test("does not hold for IPv6 under any seed: a /32 is one bucket", () => {
@@ -184,7 +165,7 @@ describe("mode xt-cluster", () => {
         "one /64, interface ids in order",
         "one /32, a /64 each, the same interface id",
       ]) {
-        const counts = countPerBucket("xt-cluster", seed, SOURCES[name] as Family);
+        const counts = countsUnder("xt-cluster", seed, SOURCES[name] as Family);
         expect(Math.max(...counts)).toBe(TUPLES);
       }
     }
