@@ -71,14 +71,20 @@ export class Worker {
     for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.read(i);
     mirror?.fetch();
     for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.judge(i, leased);
+    const leftMs = this.leaseLeftMs();
     this.conclude();
+    const unleased = leftMs <= 0 ? this.unleased() : 0;
     capture.settle(batch);
-    this.count();
+    this.count(unleased);
+  }
+
+  private leaseLeftMs(): number {
+    const { words, leaseAt } = this.parts.state;
+    return leaseLeft(words, leaseAt, bootMs());
   }
 
   private isLeased(): boolean {
-    const { words, leaseAt } = this.parts.state;
-    return leaseLeft(words, leaseAt, bootMs()) > 0;
+    return this.leaseLeftMs() > 0;
   }
 
   /**
@@ -147,7 +153,20 @@ export class Worker {
     }
   }
 
-  private count(): void {
+  /**
+   * Packets that are about to be accepted although there was no lease before `conclude` and there
+   * is none now: what must never happen. One look alone would not do: a lease may just have begun.
+   */
+  private unleased(): number {
+    const { verdicts, count } = this.parts.batch;
+    if (this.leaseLeftMs() > 0) return 0;
+    let accepted = 0;
+    for (let i = 0; i < count; i++) if (verdicts[i] === NF_ACCEPT) accepted += 1;
+    return accepted;
+  }
+
+  /** @param unleased packets of the batch that were accepted without a lease */
+  private count(unleased: number): void {
     const { counters } = this;
     const { batch, capture } = this.parts;
     counters.begin();
@@ -155,6 +174,7 @@ export class Worker {
     counters.add(EXTRA.BATCHES, 1);
     for (let i = 0; i < batch.count; i++) counters.add(batch.reasons[i] as number, 1);
     counters.setLosses(capture.losses);
+    counters.add(EXTRA.UNLEASED, unleased);
     counters.set(EXTRA.EVICTED, this.parts.mirror?.evicted ?? 0);
     counters.end();
   }

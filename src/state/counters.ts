@@ -23,8 +23,10 @@ export const EXTRA = {
   HOLD_LATE: REASON_COUNT + 7,
   /** flows still in use that had to make room in the mirror */
   EVICTED: REASON_COUNT + 8,
+  /** packets accepted although the lease was over: has to stay 0 */
+  UNLEASED: REASON_COUNT + 9,
 } as const;
-const COUNT = REASON_COUNT + 9;
+const COUNT = REASON_COUNT + 10;
 const VALUES_AT = 8;
 
 /** Bytes that the counters of one worker take. */

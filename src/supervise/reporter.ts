@@ -109,6 +109,8 @@ export class Reporter {
     return {
       ...snapshot.invariants,
       packetsWithoutReason: Math.abs(seen - counted),
+      acceptedUnleased: this.sums()(EXTRA.UNLEASED),
+      deliveredOutOfOrder: sync?.deliveredOutOfOrder ?? 0,
       flowsOverBound: sync ? Math.max(0, sync.flows - sync.flowsMax) : 0,
     };
   }

@@ -91,6 +91,7 @@ export const SYNC_REPORT: SyncReport = {
   backlog: 12,
   sequence: 77,
   sendBufferFill: 76,
+  deliveredOutOfOrder: 0,
   driftedBuckets: 1,
   hold: null,
   residence: null,

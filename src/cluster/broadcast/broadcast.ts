@@ -29,6 +29,7 @@ import { isStart, readStart } from "../frame/start.js";
 import { RESYNC_REPEAT_MS } from "../limits.js";
 import type { Member } from "../membership/view.js";
 import { type Follower, Followers, newFollower } from "./follower.js";
+import { Order } from "./order.js";
 import { Repairs } from "./repairs.js";
 import { SendBuffer } from "./send-buffer.js";
 import { Starts } from "./starts.js";
@@ -54,6 +55,7 @@ export interface BroadcastSettings {
 export class Broadcast {
   readonly counters = { duplicates: 0, notHeld: 0, malformed: 0, notMine: 0, repairs: 0 };
   readonly starts = new Starts();
+  readonly order = new Order();
   buffer: SendBuffer;
   private readonly followers = new Followers();
   readonly repairs = new Repairs();
@@ -179,7 +181,7 @@ export class Broadcast {
       this.counters.malformed += 1;
       return;
     }
-    const taking = follower.stream.take(dataSequence(body), dataPayload(body), now);
+    const taking = follower.stream.take(dataSequence(body), body, now);
     if (taking === "outOfSync") return this.loseThread(follower, now);
     if (taking === "duplicate") this.counters.duplicates += 1;
     if (taking === "notHeld") this.counters.notHeld += 1;
@@ -201,13 +203,15 @@ export class Broadcast {
     const { ticket, sequence } = readStart(body);
     if (follower.stream.isFollowing || ticket !== follower.ticket) return;
     follower.stream.begin(sequence);
+    this.order.onStart(follower, sequence);
     this.upper.onStart(follower, sequence);
     this.deliver(follower, now);
   }
 
   private deliver(follower: Follower, now: number): void {
-    for (let next = follower.stream.next(); next; next = follower.stream.next()) {
-      this.upper.deliver(follower, next, now);
+    for (let body = follower.stream.next(); body; body = follower.stream.next()) {
+      this.order.onDelivered(follower, dataSequence(body));
+      this.upper.deliver(follower, dataPayload(body), now);
     }
   }
 
@@ -218,6 +222,7 @@ export class Broadcast {
 
   private refollow(follower: Follower, now: number): void {
     follower.stream.drop();
+    this.order.onLost(follower);
     follower.ticket = this.settings.random32();
     follower.resyncMs = Number.NEGATIVE_INFINITY;
     this.upper.onOutOfSync(follower, now);

@@ -61,15 +61,15 @@ export class Stream {
     this.held.clear();
   }
 
-  /** Takes a frame; `next` then hands out what has become deliverable. */
-  take(sequence: number, payload: Uint8Array, now: number): Taking {
+  /** Takes a frame with its body; `next` then hands out what has become deliverable. */
+  take(sequence: number, body: Uint8Array, now: number): Taking {
     if (this.isFollowing) {
       if (distance(this.expected, sequence) < 0) return "duplicate";
       if (!this.hear(sequence, now)) return "outOfSync";
     }
     if (this.held.has(sequence)) return "duplicate";
     if (this.held.size >= HELD_FRAMES_MAX && sequence !== this.expected) return "notHeld";
-    this.held.set(sequence, payload);
+    this.held.set(sequence, body);
     return "taken";
   }
 
@@ -84,14 +84,14 @@ export class Stream {
     return true;
   }
 
-  /** The next frame in order, or null. */
+  /** The body of the next frame in order, or null. */
   next(): Uint8Array | null {
     if (!this.isFollowing) return null;
-    const payload = this.held.get(this.expected);
-    if (!payload) return null;
+    const body = this.held.get(this.expected);
+    if (!body) return null;
     this.held.delete(this.expected);
     this.expected = advance(this.expected);
-    return payload;
+    return body;
   }
 
   /** What to ask for now: nothing while no frame is missing or the last NAK is young. */

@@ -21,6 +21,8 @@ export interface FlowHealth {
   /** Number of the next own frame, and how many are kept for repair. */
   readonly sequence: number;
   readonly sendBufferFill: number;
+  /** Frames of peers that were not handed on in order, each once: has to be 0. */
+  readonly deliveredOutOfOrder: number;
   /** Buckets known to differ from their owner's. */
   readonly driftedBuckets: number;
   /** Null where nothing is ever held. */
@@ -46,6 +48,7 @@ export function healthOf(sync: FlowSync, now: number): FlowHealth {
     backlog: author.backlog,
     sequence: broadcast.buffer.next,
     sendBufferFill: broadcast.buffer.fill,
+    deliveredOutOfOrder: broadcast.order.violations,
     driftedBuckets: replica.drifted.size,
     hold: sync.hold.report(now),
     residence: shelf.residence?.report() ?? null,

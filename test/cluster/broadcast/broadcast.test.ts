@@ -1,8 +1,9 @@
 /** Reliable broadcast between several nodes on virtual time: invariants B1 to B6. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { KIND } from "../../../src/cluster/frame/kind.js";
 import { NAK_REPEAT_MS } from "../../../src/cluster/limits.js";
-import { BEAT_MS, FRAMES, Net } from "./net.js";
+import { FLOW_MUTANTS } from "../../sim/mutants/flows.js";
+import { BEAT_MS, FRAMES, Net, Node } from "./net.js";
 
 describe("transcript", () => {
   test("a start, a table, a gap, its repair", () => {
@@ -147,4 +148,42 @@ test("B6: NAKs are bounded by time, not by what is lost, and there are none in q
   net.run(2000);
   expect(net.kinds[KIND.nak]).toBe(settled);
   expect(net.nodes.slice(1).map((node) => node.last(1))).toEqual(Array(3).fill(sender.published));
+});
+
+describe("what a node notices of itself", () => {
+  /** One frame is lost, later ones come, and the first of all comes once more. */
+  function violations(): number {
+    const net = new Net(9, 2);
+    const [a, b] = net.nodes;
+    net.run(200);
+    const first = a.broadcast.buffer.next;
+    for (let count = 0; count < 5; count++) a.publish(net.now);
+    net.run(1);
+    net.passes = (from, _to, body) => !(from === a && body?.[0] === KIND.data);
+    a.publish(net.now);
+    net.run(1);
+    net.passes = () => true;
+    for (let count = 0; count < 5; count++) a.publish(net.now);
+    net.run(3);
+    const again = a.broadcast.buffer.repeat(first + 4, net.now + 1000) as Uint8Array;
+    b.broadcast.onBody(a.member, again, net.now);
+    net.run(500);
+    return b.broadcast.order.violations;
+  }
+
+  test("frames in order are none", () => {
+    expect(violations()).toBe(0);
+  });
+
+  test.each(["late-frame-taken", "gap-skipped"])("%s is counted", (name) => {
+    const undo = FLOW_MUTANTS.find((mutant) => mutant.name === name)?.apply?.();
+    // The layer above objects, too; here it is the node's own count that is looked at.
+    const deliver = vi.spyOn(Node.prototype, "deliver").mockImplementation(() => {});
+    try {
+      expect(violations()).toBeGreaterThan(0);
+    } finally {
+      deliver.mockRestore();
+      undo?.();
+    }
+  });
 });

@@ -12,15 +12,7 @@
 import type { HashMode } from "../../../src/config/types.js";
 import { Batch } from "../../../src/packet/batch.js";
 import type { Capture } from "../../../src/packet/capture/capture.js";
-import {
-  DST,
-  DST_PORT,
-  FAMILY,
-  newPacket,
-  PROTOCOL,
-  SRC,
-  SRC_PORT,
-} from "../../../src/packet/dissect/packet.js";
+import { newPacket } from "../../../src/packet/dissect/packet.js";
 import { BucketHash } from "../../../src/packet/flow/bucket.js";
 import { FlowMirror } from "../../../src/packet/flow/flow-mirror.js";
 import { TranslatedPorts } from "../../../src/packet/flow/translated-ports.js";
@@ -33,6 +25,7 @@ import { revokeLease, writeLease } from "../../../src/state/lease-word.js";
 import { MarkField } from "../../../src/state/mark-field.js";
 import { Mirror, mirrorBytes, WAYS } from "../../../src/state/mirror.js";
 import { REASON_COUNT, Reason } from "../../../src/state/reason.js";
+import { setTuple } from "../../fixture/tuples.js";
 import { packets } from "../corpus.js";
 import { behaviour, check, type Target } from "../target.js";
 import { PacketOracle } from "./packet-oracle.js";
@@ -91,6 +84,8 @@ export class PacketTarget implements Target {
   private readonly workers: readonly Worker[];
   private readonly oracle: PacketOracle;
   private readonly tuple = newPacket();
+  private readonly src = { address: new Int32Array(4), port: 0 };
+  private readonly dst = { address: new Int32Array(4), port: 0 };
   private tried = 0;
   private leased = false;
 
@@ -201,17 +196,16 @@ export class PacketTarget implements Target {
 
   /** The bucket of the tuple that the oracle read. */
   private bucket(mode: number): number {
-    const { oracle, tuple } = this;
-    const { view } = oracle;
-    tuple.fill(0);
-    tuple[FAMILY] = oracle.family;
-    tuple[PROTOCOL] = oracle.protocol;
-    tuple[SRC_PORT] = oracle.srcPort;
-    tuple[DST_PORT] = oracle.dstPort;
-    for (let word = 0; word < (oracle.family === 4 ? 1 : 4); word++) {
-      tuple[SRC + word] = view.getInt32(oracle.srcAt + 4 * word);
-      tuple[DST + word] = view.getInt32(oracle.dstAt + 4 * word);
+    const { oracle, tuple, src, dst } = this;
+    const { view, family, protocol } = oracle;
+    for (let word = 0; word < src.address.length; word++) {
+      const isThere = word === 0 || family === 6;
+      src.address[word] = isThere ? view.getInt32(oracle.srcAt + 4 * word) : 0;
+      dst.address[word] = isThere ? view.getInt32(oracle.dstAt + 4 * word) : 0;
     }
+    src.port = oracle.srcPort;
+    dst.port = oracle.dstPort;
+    setTuple(tuple, family, protocol, src, dst);
     const hash = this.hashes[mode] as BucketHash;
     return hash.bucketOf(hash.hash(tuple));
   }
@@ -227,6 +221,7 @@ export class PacketTarget implements Target {
     const counters = this.state.counters(0).read();
     const sum = counters.subarray(0, REASON_COUNT).reduce((total, count) => total + count, 0);
     check(sum === counters[EXTRA.SEEN], `${sum} reasons for ${counters[EXTRA.SEEN]} packets`);
+    check(counters[EXTRA.UNLEASED] === 0, "accepted without a lease, says the worker itself");
     check(sum === 2 * this.tried, `${sum} packets counted, ${2 * this.tried} were played`);
   }
 }
