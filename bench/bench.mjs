@@ -1,5 +1,6 @@
 /**
- * The benchmarks: `npm run bench -- NAME|all [--rounds N] [--json] [--markdown FILE]`.
+ * The benchmarks: `npm run bench -- NAME|all [--rounds N] [--json] [--markdown FILE]`, and options
+ * that a benchmark has of its own.
  *
  * Each compares its contestants in one run, in turn, and prints medians, spreads and ratios. What
  * one sets up it removes. Without a name: the list. With --markdown the report also replaces the
@@ -12,7 +13,7 @@ import { machine } from "./kit/machine.mjs";
 import { writeInto } from "./kit/markdown.mjs";
 import { printReport } from "./kit/print.mjs";
 
-/** Name -> module, each with `about`, `rounds` (by default) and `run(options)`. */
+/** Name -> module, each with `about`, `rounds` (by default), `run(options)`, maybe `options`. */
 const BENCHES = {
   decide: "./decide.mjs",
   heap: "./heap.mjs",
@@ -24,13 +25,15 @@ const BENCHES = {
   sync: "./sync.mjs",
   takeover: "./takeover.mjs",
   gc: "./gc.mjs",
+  "broadcast-loss": "./broadcast-loss.mjs",
 };
 
 const ROUNDS_MAX = 100;
 
 function usage() {
   console.error(`usage: npm run bench -- NAME [--rounds N] [--json] [--markdown FILE]
-names: ${Object.keys(BENCHES).join(" ")}, or all`);
+names: ${Object.keys(BENCHES).join(" ")}, or all
+broadcast-loss has --seconds S, the length of a run, and --svg FILE, where the plot goes`);
   process.exitCode = 2;
 }
 
@@ -48,21 +51,20 @@ function runAll(flags) {
   }
 }
 
+const OPTIONS = {
+  rounds: { type: "string" },
+  json: { type: "boolean", default: false },
+  markdown: { type: "string" },
+};
+
 async function main() {
-  const { values, positionals } = parseArgs({
-    options: {
-      rounds: { type: "string" },
-      json: { type: "boolean", default: false },
-      markdown: { type: "string" },
-    },
-    allowPositionals: true,
-  });
-  const [name] = positionals;
-  if (name === "all" && positionals.length === 1)
-    return runAll(process.argv.slice(2).filter((each) => each !== name));
-  const path = Object.hasOwn(BENCHES, name ?? "") ? BENCHES[name] : undefined;
-  if (path === undefined || positionals.length !== 1) return usage();
-  const bench = await import(path);
+  const argv = process.argv.slice(2);
+  const name = argv.find((each) => each === "all" || Object.hasOwn(BENCHES, each));
+  const flags = argv.filter((each) => each !== name);
+  if (name === "all") return runAll(flags);
+  if (name === undefined) return usage();
+  const bench = await import(BENCHES[name]);
+  const { values } = parseArgs({ args: flags, options: { ...OPTIONS, ...bench.options } });
   const rounds = Number(values.rounds ?? bench.rounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
     console.error(`--rounds: a whole number from 1 to ${ROUNDS_MAX}`);
@@ -74,7 +76,7 @@ async function main() {
     return;
   }
   if (isInside()) obeyOuter();
-  const found = await bench.run({ rounds, onRound: progress });
+  const found = await bench.run({ rounds, onRound: progress, values });
   const report = { name, about: bench.about, machine: machine(), rounds, ...found };
   printReport(report, values.json);
   if (values.markdown !== undefined) writeInto(values.markdown, report);

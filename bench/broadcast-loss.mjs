@@ -1,136 +1,112 @@
 /**
  * Overhead of the reliable broadcast under induced loss, the measurement of Ben Sartor (2007)
- * repeated: three nodes, a message of each every 100 ms, one minute for each rate of loss.
+ * repeated: three nodes, a message of each every 100 ms, one minute for each rate of loss; on
+ * virtual time, and over UDP in network namespaces.
  *
- *     npm run build && node bench/broadcast-loss.mjs [--simulated | --real] [--svg FILE] [--help]
+ * A message is counted once, when it is sent, however many hear it. Heartbeats are sent and lost
+ * too, but not counted. Before the count all nodes are in sync.
  */
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { plot } from "./broadcast-loss/plot.mjs";
 import { measureReal } from "./broadcast-loss/real.mjs";
 import { simulate } from "./broadcast-loss/simulated.mjs";
+import { spread } from "./kit/figures.mjs";
+
+export const about = "overhead of the reliable broadcast: three nodes, a message each per 100 ms";
+export const rounds = 3;
+export const needsNamespaces = true;
+export const options = {
+  seconds: { type: "string", default: "60" },
+  svg: { type: "string" },
+};
 
 const RATES = [0, 10, 20, 30, 40, 50, 60, 70, 80, 90];
-const HELP = `Overhead of the reliable broadcast under loss: three nodes, a message each 100 ms.
+/** Simulated runs for each rate and round: they cost little, and differ more than real ones. */
+const SEEDS = 10;
+const SECONDS_MAX = 3600;
+const COLORS = { simulated: "#1f5fa8", real: "#c2410c" };
+const TITLES = { xTitle: "datagrams lost, %", yTitle: "overhead, % of messages" };
 
-  node bench/broadcast-loss.mjs
-  node bench/broadcast-loss.mjs --simulated --seeds 100
-  node bench/broadcast-loss.mjs --real --seconds 20 --json
-
-  --simulated, --real   only on virtual time; only over UDP in network namespaces (root)
-  --seconds S           length of a run (default 60)
-  --seeds N             simulated runs for each rate (default 30)
-  --svg FILE            write the plot there
-  --json                figures as JSON
-
-A message is counted once, when it is sent, however many hear it:
-  overhead       (NAK + resync) / (NAK + resync + payload); resync is RESYNC, START and tables
-  with repairs   the same with repeated payload among the overhead
-Heartbeats are sent and lost too, but not counted. Before the count all nodes are in sync.`;
-
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function spreadOf(values) {
-  const middle = mean(values);
-  return Math.sqrt(mean(values.map((value) => (value - middle) ** 2)));
+/** The figures of one run, by what they are called in the table. */
+function figuresOf(outcome) {
+  return {
+    overhead: 100 * outcome.overhead,
+    repaired: 100 * outcome.overheadWithRepairs,
+    resync: outcome.resync,
+    missing: outcome.missing,
+    delay: outcome.delayMsMax,
+  };
 }
 
-function simulated(seconds, seeds) {
-  return RATES.map((rate) => {
-    const runs = Array.from({ length: seeds }, (_, seed) =>
-      simulate(rate / 100, seed + 1, seconds),
-    );
-    const figure = (key) => mean(runs.map((run) => run[key]));
-    return {
-      rate,
-      ...Object.fromEntries(Object.keys(runs[0]).map((key) => [key, figure(key)])),
-      delayMsMax: Math.max(...runs.map((run) => run.delayMsMax)),
-      spread: spreadOf(runs.map(({ overhead }) => overhead)),
-    };
-  });
+function wholeSeconds(text) {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= SECONDS_MAX) return seconds;
+  throw new Error(`--seconds: a whole number from 1 to ${SECONDS_MAX}`);
 }
 
-const percent = (share) => (100 * share).toFixed(1);
-
-function table(name, rows) {
-  const head = ["loss %", "overhead %", "spread", "with repairs %", "NAK", "resync", "repairs"];
-  const lines = rows.map((row) => [
-    row.rate,
-    percent(row.overhead),
-    row.spread === undefined ? "-" : percent(row.spread),
-    percent(row.overheadWithRepairs),
-    ...[row.nak, row.resync, row.repairs, row.payload, row.missing].map((n) => n.toFixed(0)),
-    row.delayMsMax.toFixed(0),
-  ]);
-  const all = [[...head, "payload", "missing", "delay ms"], ...lines];
-  const text = all.map((cells) => `| ${cells.join(" | ")} |`);
-  return `${name}\n\n${text[0]}\n|${"---|".repeat(all[0].length)}\n${text.slice(1).join("\n")}\n`;
+/** All runs of a kind: a list of figures for each rate. */
+async function measure(times, seconds, onRound) {
+  const found = { simulated: RATES.map(() => []), real: RATES.map(() => []) };
+  const note = (kind, index, outcome) => found[kind][index].push(figuresOf(outcome));
+  for (let round = 1; round <= times; round++) {
+    for (const [index, rate] of RATES.entries()) {
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        note("simulated", index, simulate(rate / 100, (round - 1) * SEEDS + seed, seconds));
+      }
+    }
+    const outcomes = await measureReal(RATES, seconds);
+    for (const [index, outcome] of outcomes.entries()) note("real", index, outcome);
+    for (const [index, rate] of RATES.entries()) {
+      onRound(round, `${rate} %, real`, found.real[index].at(-1));
+    }
+  }
+  return found;
 }
 
-function curve(name, color, key, rows) {
-  const points = rows.map((row) => [row.rate / 100, row[key], key === "overhead" ? row.spread : 0]);
-  return { name, color, dash: key === "overhead" ? "" : "5 4", points };
-}
-
-function curvesOf(report) {
-  const colors = { simulated: "#1f5fa8", real: "#c2410c" };
-  return Object.entries(colors).flatMap(([name, color]) =>
-    report[name] === undefined
-      ? []
-      : [
-          curve(name, color, "overhead", report[name]),
-          curve(`${name}, with repairs`, color, "overheadWithRepairs", report[name]),
-        ],
+function rowsOf(found) {
+  return Object.entries(found).flatMap(([kind, rates]) =>
+    rates.map((runs, index) => {
+      const keys = Object.keys(runs[0]);
+      const values = keys.map((key) => [key, spread(runs.map((run) => run[key]))]);
+      const name = `${RATES[index]} % lost, ${kind}`;
+      return { name, values: Object.fromEntries(values), ratios: {} };
+    }),
   );
 }
 
-function optionsOf(argv) {
-  const text = (preset) => ({ type: "string", default: preset });
-  const flag = { type: "boolean", default: false };
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      ...{ simulated: flag, real: flag, json: flag, help: flag },
-      ...{ seconds: text("60"), seeds: text("30"), svg: { type: "string" } },
-    },
-  });
-  const whole = (name, max) => {
-    const value = Number(values[name]);
-    if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-    throw new Error(`--${name}: a whole number from 1 to ${max}`);
+/** Medians; the spread of the overhead alone, since two of them would hide each other. */
+function curvesOf(found) {
+  const curve = (kind, key, name, dash) => {
+    const points = found[kind].map((runs, index) => {
+      const { median, min, max } = spread(runs.map((run) => run[key]));
+      const share = key === "overhead" ? (max - min) / 200 : 0;
+      return [RATES[index] / 100, median / 100, share];
+    });
+    return { name, color: COLORS[kind], dash, points };
   };
-  return { ...values, seconds: whole("seconds", 3600), seeds: whole("seeds", 10_000) };
+  return Object.keys(found).flatMap((kind) => [
+    curve(kind, "overhead", kind, ""),
+    curve(kind, "repaired", `${kind}, with repairs`, "5 4"),
+  ]);
 }
 
-async function main() {
-  let options;
-  try {
-    options = optionsOf(process.argv.slice(2));
-  } catch (error) {
-    console.error(`${error.message}\n\n${HELP}`);
-    return 2;
-  }
-  if (options.help) {
-    console.log(HELP);
-    return 0;
-  }
-  const { seconds, seeds } = options;
-  const report = { seconds, seeds };
-  if (!options.real) report.simulated = simulated(seconds, seeds);
-  if (!options.simulated) {
-    const rows = await measureReal(RATES, seconds);
-    report.real = rows.map((row, index) => ({ rate: RATES[index], ...row }));
-  }
-  const titles = { xTitle: "datagrams lost, %", yTitle: "overhead, % of messages" };
-  if (options.svg) writeFileSync(options.svg, plot({ ...titles, curves: curvesOf(report) }));
-  if (options.json) console.log(JSON.stringify(report));
-  else {
-    const runs = `${seeds} runs of ${seconds} s for each rate`;
-    if (report.simulated) console.log(table(`Simulated, ${runs}`, report.simulated));
-    if (report.real)
-      console.log(table(`Real UDP, one run of ${seconds} s for each rate`, report.real));
-  }
-  return 0;
+export async function run({ rounds: times, onRound, values }) {
+  const seconds = wholeSeconds(values.seconds);
+  const found = await measure(times, seconds, onRound);
+  if (values.svg) writeFileSync(values.svg, plot({ ...TITLES, curves: curvesOf(found) }));
+  return {
+    units: {
+      overhead: "%",
+      repaired: "%, with repairs",
+      resync: "messages",
+      missing: "messages",
+      delay: "ms, longest",
+    },
+    rows: rowsOf(found),
+    targets: [],
+    notes: [
+      `runs of ${seconds} s; each round has ${SEEDS} simulated runs for each rate and a real one`,
+      "real: all rates at once, so timers are late on a machine with few processors",
+    ],
+  };
 }
-
-process.exitCode = await main();

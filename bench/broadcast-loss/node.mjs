@@ -83,7 +83,10 @@ export class LossNode {
   onOutOfSync() {}
 }
 
-/** What a run of all nodes comes to; see `node bench/broadcast-loss.mjs --help`. */
+/**
+ * What a run of all nodes comes to. Overhead is (NAK + resync) / (NAK + resync + payload), where
+ * resync is RESYNC, START and tables; with repairs: with repeated payload among the overhead.
+ */
 export function outcomeOf(nodes) {
   const total = newCounts();
   for (const { counts } of nodes) for (const key of Object.keys(total)) total[key] += counts[key];
