@@ -16,12 +16,13 @@ const ONE_OF_EACH = { crash: 1, loss: 1, duplicate: 1, delay: 1 };
 const CRASH_AND_LOSS = { crash: 1, loss: 1, duplicate: 0, delay: 0 };
 
 const NO_FAULT = { crash: 0, loss: 0, duplicate: 0, delay: 0 };
+const CRASH = { ...NO_FAULT, crash: 1 };
 
 /** Where a deliberate bug is looked for, until it is found. */
 const HUNTS = [
   ["drain", 2, ONE_OF_EACH],
   ["join-and-drain", 3, NO_FAULT],
-  ["join", 2, ONE_OF_EACH],
+  ["quiet", 3, CRASH],
 ] as const;
 
 describe("every order of events", () => {

@@ -72,6 +72,9 @@ export class Streams implements Checker {
           `${name}: delivered as frame ${sequence} what was not sent as it`,
         );
       }
+      if (flows.broadcast.order.violations > 0) {
+        throw new Violation("B1", `${name}: the node itself counts a frame out of order`);
+      }
       expected.set(peer.incarnation, (sequence + 1) >>> 0);
       if (sender.order < (newest.get(sender.machine) ?? -1)) {
         throw new Violation("B4", `${name}: delivered of an incarnation that has ended`);

@@ -4,8 +4,10 @@
  *   R2, R3  a bucket that was ever accepted is accepted by somebody from then on; after a crash the
  *           dead node's may be open until the peers have had time to notice
  *   R4      in quiet: one owner for each bucket, one view, the sorted target
+ *   M2, M3, R8  how a node takes part (machine.ts)
  *   R5      an epoch never goes back (machine.ts); an older claim, or one of another view, is never
  *           obeyed
+ *   P4      who takes a dead node's buckets over finds its kernel's lease expired
  *   order   the lease is there before the claim is told (machine.ts)
  *   overlap a bucket is accepted twice for a bounded time only
  */
@@ -17,6 +19,7 @@ import {
   leased,
   type Machine,
   type Mask,
+  maskOf,
 } from "./machine.js";
 import { coverOf, lastGapBeat, nowOf, type Trail, type World } from "./world.js";
 
@@ -47,6 +50,17 @@ export function checkStep(before: World, after: World): void {
   const long = after.twice.findIndex((beats) => beats > most);
   if (long >= 0)
     throw new Violation(`bucket ${long} was accepted twice for ${most + 1} heartbeats`);
+}
+
+/** Who takes over from a dead node does so when its kernel accepts nothing any more. */
+export function checkTakeover({ crash, beat }: World, deeds: Deeds): void {
+  if (!crash || nowOf(beat) >= crash.untilMs) return;
+  for (const event of deeds.events) {
+    if (event.name !== "claim" || event.cause !== "takeover") continue;
+    const both = maskOf(event.runs, 31) & crash.orphans;
+    if (both === 0) continue;
+    throw new Violation(`P4: ${bucketsText(both)} taken over while node ${crash.node} has a lease`);
+  }
 }
 
 /** Whether all that run were asked to go: then nobody is left to accept anything. */

@@ -21,6 +21,7 @@ import { bitmapOf, type Run } from "../../../src/cluster/ranges/bitmap.js";
 import { newRefusalCounters } from "../../../src/cluster/refusal.js";
 import { type ClusterSettings, clusterSettings } from "../../../src/cluster/settings.js";
 import { type Opened, Transport } from "../../../src/cluster/transport/transport.js";
+import { partsOf } from "../peek.js";
 import { fork } from "./fork.js";
 
 export const HEARTBEAT_MS = 50;
@@ -82,6 +83,7 @@ export interface Machine {
   /** `drained` was said: whoever asked for the drain lets it leave next. */
   isDrained: boolean;
   hasLeft: boolean;
+  readonly startMs: number;
 }
 
 export function newMachine(
@@ -108,8 +110,8 @@ export function newMachine(
   Object.assign((node as unknown as { out: object }).out, { transport });
   const owned = 0;
   const untilMs = Number.NEGATIVE_INFINITY;
-  const machine = { id, node, inputs, settings, owned, untilMs, isDrained: false, hasLeft: false };
-  return machine;
+  const state = { owned, untilMs, isDrained: false, hasLeft: false, startMs: now };
+  return { id, node, inputs, settings, ...state };
 }
 
 export function leased(machine: Machine, now: number): Mask {
@@ -137,7 +139,31 @@ export function stepped(
   if (machine.node.epoch < epoch) {
     deeds.faults.push(`R5: the epoch went back from ${epoch} to ${machine.node.epoch}`);
   }
+  checkEntry(before, machine, deeds, now);
   return { machine, deeds };
+}
+
+/** How a node takes part: M2, M3, R8 of docs/RELIABILITY.md. */
+function checkEntry(before: Machine, after: Machine, { events, faults }: Deeds, now: number): void {
+  const { joinMs, handoverStep, buckets } = after.settings;
+  for (const event of events) {
+    if (event.name === "state" && event.state === "syncing" && now - after.startMs < joinMs) {
+      faults.push(`M3: takes part after listening for ${now - after.startMs} ms, not ${joinMs}`);
+    }
+    if (event.name !== "claim" || event.cause !== "planned") continue;
+    const claimed = maskOf(event.runs, buckets);
+    if (countOf(claimed) > handoverStep) faults.push(`R8: claims ${bucketsText(claimed)} at once`);
+  }
+  const heard = partsOf(before.node).standing.peers;
+  for (const peer of partsOf(after.node).standing.peers.all()) {
+    const known = heard.all().find(({ node }) => node === peer.node);
+    if (known?.incarnation !== peer.incarnation || peer.tick >= known.tick) continue;
+    faults.push(`M2: obeys heartbeat ${peer.tick} of node ${peer.node} after ${known.tick}`);
+  }
+}
+
+function countOf(mask: Mask): number {
+  return mask === 0 ? 0 : 1 + countOf(mask & (mask - 1));
 }
 
 function carryOut(machine: Machine, output: Output, deeds: Deeds, now: number): void {

@@ -17,7 +17,7 @@ import {
   withoutPacketsTo,
   withPackets,
 } from "./change.js";
-import { checkObedience, checkStep, Violation } from "./checks.js";
+import { checkObedience, checkStep, checkTakeover, Violation } from "./checks.js";
 import { fingerprint } from "./fork.js";
 import { type Deeds, type Machine, newMachine, stepped } from "./machine.js";
 import {
@@ -133,6 +133,7 @@ export class Stage {
   private after(world: World, node: number, { next, deeds, sent }: Stepped): World {
     const [fault] = deeds.faults;
     if (fault) throw new Violation(`node ${node}: ${fault}`);
+    checkTakeover(world, deeds);
     const machines = world.machines.slice();
     machines[node - 1] = next.machine.hasLeft ? null : next;
     const packets = sent.flatMap((datagram) => receivers(world, node, datagram));
