@@ -91,6 +91,7 @@ export class Audit {
     if (this.askedMs === null) return;
     const askedMs = this.askedMs;
     const present = new Set<string>();
+    this.unsure.clear();
     for (const record of records) {
       const key = keyOf(record);
       present.add(key);
@@ -110,7 +111,7 @@ export class Audit {
   onTick(now: number): void {
     if (this.askedMs !== null && now - this.askedMs >= DUMP_PATIENCE_MS) this.ask(now);
     for (const key of this.lost) this.recreate(key, now);
-    this.counters.swept += this.unsure.settle(now);
+    if (this.askedMs === null) this.counters.swept += this.unsure.settle(now);
     this.counters.refreshed += this.upkeep?.onTick(now) ?? 0;
   }
 

@@ -7,7 +7,8 @@
  *                                         does not have goes       tell of
  *
  * Told of too early, a flow that ended while the node was away would come to life again. Forgotten,
- * it would stay in this kernel for ever, or, where all nodes start at once, in no peer's.
+ * it would stay in this kernel for ever, or, where all nodes start at once, in no peer's. And while
+ * the table is read again, since events were lost, none is judged: its end may be among them.
  */
 import type { Author } from "./author.js";
 import type { Ledger } from "./ledger.js";
@@ -38,6 +39,12 @@ export class Unsure {
     this.buckets.set(record.bucket, flows);
     if (!flows.has(key)) this.size += 1;
     flows.set(key, pack(record));
+  }
+
+  /** The table was read again: what is in it now is all there is to be unsure of. */
+  clear(): void {
+    this.buckets.clear();
+    this.size = 0;
   }
 
   /** A replica that this node let in itself once may be translated as no other node has it. */

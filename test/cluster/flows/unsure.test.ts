@@ -3,8 +3,12 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { Author } from "../../../src/cluster/flows/author.js";
 import type { Ledger } from "../../../src/cluster/flows/ledger.js";
 import type { Replicated } from "../../../src/cluster/flows/record.js";
+import { keyOf } from "../../../src/cluster/flows/record-wire.js";
+import { flowSettings } from "../../../src/cluster/flows/settings.js";
 import type { Shelf } from "../../../src/cluster/flows/shelf.js";
+import { FlowSync } from "../../../src/cluster/flows/sync.js";
 import { Unsure } from "../../../src/cluster/flows/unsure.js";
+import { emptyBitmap } from "../../../src/cluster/ranges/bitmap.js";
 import { flow as numbered } from "./flows.js";
 
 const flow = (bucket: number) => numbered(1, bucket);
@@ -80,11 +84,50 @@ describe("an unsure flow", () => {
     expect(told).toEqual([]);
   });
 
+  test("is forgotten when the table is read again", () => {
+    unsure.clear();
+    owned.add(1).add(2);
+    expect(unsure.settle(0)).toBe(0);
+    expect(told).toEqual([]);
+    for (const key of ["a", "b", "c"]) unsure.keep(key, flow(3));
+    expect(unsure.dropped).toBe(0);
+  });
+
   test("finds no room beyond the table's bound, which is counted", () => {
     unsure.keep("a", flow(1));
     expect(unsure.dropped).toBe(1);
     unsure.forget("a", 1);
     unsure.keep("d", flow(3));
     expect(unsure.dropped).toBe(1);
+  });
+});
+
+describe("C3: an unsure flow whose end was lost is never told", () => {
+  const [ended, alive] = [numbered(1, 1), numbered(2, 2)];
+  const all = emptyBitmap(16).fill(0xffff);
+  let sync: FlowSync;
+
+  beforeEach(() => {
+    sync = new FlowSync(flowSettings({ node: 1, buckets: 16, random32: () => 1 }), 0);
+    sync.onDump([ended, alive], 10);
+    sync.onEventLoss(20);
+  });
+
+  const told = () => {
+    for (let now = 40; now < 1000; now += 10) sync.onTick(now);
+    return [...sync.shelf.table.all()].map(({ key }) => key);
+  };
+
+  test("where its bucket comes after the table was read again", () => {
+    sync.onDump([alive], 30);
+    sync.onRange(all, 1, 30);
+    expect(told()).toEqual([keyOf(alive)]);
+  });
+
+  test("nor where it comes before", () => {
+    sync.onRange(all, 1, 25);
+    sync.onTick(25);
+    sync.onDump([alive], 30);
+    expect(told()).toEqual([keyOf(alive)]);
   });
 });
