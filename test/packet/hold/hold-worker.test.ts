@@ -160,6 +160,7 @@ test("without an answer it leaves by itself, and is counted", async () => {
   play({ id: 1, bytes: reply(1000) });
   const until = bootMs() + 2 * HOLD_GRACE_MS;
   while (bootMs() < until) worker.breathe();
+  worker.breathe(); // on a busy machine the last one may have come too early
   expect(leaving().map(([id, verdict]) => [id, verdict])).toEqual([[1, 1]]);
   expect(counted(EXTRA.HOLD_LATE)).toBe(1);
 });
