@@ -9,15 +9,7 @@
  *     tcp src=10.0.0.1 dst=... sport=1234 dport=80   as conntrack(8) prints it
  */
 import { familyOf } from "../config/address.js";
-import {
-  DST,
-  DST_PORT,
-  FAMILY,
-  newPacket,
-  PROTOCOL,
-  SRC,
-  SRC_PORT,
-} from "../packet/dissect/packet.js";
+import { Field, newPacket } from "../packet/dissect/packet.js";
 import { CliError } from "./error.js";
 
 /** IANA protocol numbers by the names that conntrack(8) and /etc/protocols use. */
@@ -62,7 +54,7 @@ export function parseTuple(text: string): Parsed {
   const input = text.trim();
   const packet = newPacket();
   if (familyOf(input) !== null) {
-    writeAddress(input, packet, SRC, input);
+    writeAddress(input, packet, Field.SRC, input);
     return { isTuple: false, packet };
   }
   const parts = input.includes("=") ? conntrackParts(input) : commaParts(input);
@@ -108,13 +100,13 @@ function conntrackParts(input: string): Parts {
 
 function writeTuple(parts: Parts, packet: Int32Array, input: string): void {
   const protocol = protocolOf(parts.protocol, input);
-  packet[PROTOCOL] = protocol;
-  const family = writeAddress(parts.src, packet, SRC, input);
-  if (writeAddress(parts.dst, packet, DST, input) !== family) {
+  packet[Field.PROTOCOL] = protocol;
+  const family = writeAddress(parts.src, packet, Field.SRC, input);
+  if (writeAddress(parts.dst, packet, Field.DST, input) !== family) {
     throw bad(input, "mixes IPv4 and IPv6");
   }
-  packet[SRC_PORT] = portOf(parts.sport, protocol, input);
-  packet[DST_PORT] = portOf(parts.dport, protocol, input);
+  packet[Field.SRC_PORT] = portOf(parts.sport, protocol, input);
+  packet[Field.DST_PORT] = portOf(parts.dport, protocol, input);
 }
 
 function protocolOf(text: string, input: string): number {
@@ -142,7 +134,7 @@ function portOf(text: string | undefined, protocol: number, input: string): numb
 function writeAddress(text: string, packet: Int32Array, word: number, input: string): 4 | 6 {
   const family = familyOf(text);
   if (family === null) throw bad(input, `has no valid address in '${text}'; ${TUPLE_FORM}`);
-  packet[FAMILY] = family;
+  packet[Field.FAMILY] = family;
   if (family === 4) packet[word] = ipv4Word(text);
   else packet.set(ipv6Words(text), word);
   return family;

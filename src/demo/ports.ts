@@ -4,7 +4,7 @@
  */
 import type { Run } from "../api/report.js";
 import { parseTuple } from "../cli/tuple.js";
-import { DST_PORT, SRC_PORT } from "../packet/dissect/packet.js";
+import { Field } from "../packet/dissect/packet.js";
 import { BucketHash } from "../packet/flow/bucket.js";
 import { PORTS } from "./load.js";
 import { LAB_HASH } from "./node-process.js";
@@ -38,8 +38,8 @@ export function portsInto(range: readonly Run[], count: number, aim = PROBES): n
   const hash = new BucketHash(LAB_HASH);
   const ports: number[] = [];
   for (let port = aim.first ?? PORT_FIRST; port <= PORT_LAST && ports.length < count; port++) {
-    packet[SRC_PORT] = port;
-    packet[DST_PORT] = service ?? port;
+    packet[Field.SRC_PORT] = port;
+    packet[Field.DST_PORT] = service ?? port;
     const bucket = hash.bucketOf(hash.hash(packet));
     if (range.some(([first, last]) => bucket >= first && bucket <= last)) ports.push(port);
   }

@@ -3,8 +3,6 @@
  */
 import { BATCH_MAX, DESCRIPTOR, SLOT_HEADROOM } from "../platform/native.js";
 
-const { STRIDE } = DESCRIPTOR;
-
 /** Verdicts as netfilter numbers them (linux/netfilter.h). */
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
@@ -25,7 +23,7 @@ export class Batch {
   constructor(copyRangeBytes: number) {
     this.slotBytes = (copyRangeBytes + SLOT_HEADROOM + 7) & ~7;
     this.bytes = new Uint8Array(new SharedArrayBuffer(this.slotBytes * BATCH_MAX));
-    this.descriptors = new Int32Array(new SharedArrayBuffer(STRIDE * BATCH_MAX * 4));
+    this.descriptors = new Int32Array(new SharedArrayBuffer(DESCRIPTOR.STRIDE * BATCH_MAX * 4));
     this.verdicts = new Int32Array(BATCH_MAX);
     this.marks = new Int32Array(BATCH_MAX);
     this.reasons = new Uint8Array(BATCH_MAX);
@@ -33,6 +31,6 @@ export class Batch {
 
   /** Word of the descriptor of packet `index`. */
   word(index: number, word: number): number {
-    return this.descriptors[index * STRIDE + word] as number;
+    return this.descriptors[index * DESCRIPTOR.STRIDE + word] as number;
   }
 }

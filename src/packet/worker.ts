@@ -17,9 +17,9 @@ import { accepts, Reason } from "../state/reason.js";
 import { type Batch, NF_ACCEPT, NF_DROP } from "./batch.js";
 import type { Capture } from "./capture/capture.js";
 import { DecideOption, decide, Flow, flowOf, NO_BUCKET } from "./decide/decide.js";
-import { OK } from "./dissect/bytes.js";
+import { Status } from "./dissect/bytes.js";
 import { dissect } from "./dissect/dissect.js";
-import { CLASS, newPacket } from "./dissect/packet.js";
+import { Field, newPacket } from "./dissect/packet.js";
 import type { BucketHash } from "./flow/bucket.js";
 import type { FlowMirror } from "./flow/flow-mirror.js";
 import type { TranslatedPorts } from "./flow/translated-ports.js";
@@ -100,9 +100,9 @@ export class Worker {
     try {
       const at = batch.word(i, DESCRIPTOR.OFFSET);
       const status = dissect(batch.bytes, at, at + batch.word(i, DESCRIPTOR.CAPTURED), packet);
-      if (status !== OK || mirror === null) return status;
+      if (status !== Status.OK || mirror === null) return status;
       if (mark.bucketOf(batch.word(i, DESCRIPTOR.MARK)) === NO_BUCKET) mirror.ask(i, packet);
-      return OK;
+      return Status.OK;
     } catch {
       return Reason.FAULT;
     }
@@ -121,17 +121,17 @@ export class Worker {
     const { batch, hash, mark, state, mirror, translated } = this.parts;
     const packet = this.packets[i] as Int32Array;
     const status = batch.reasons[i] as number;
-    const kind = packet[CLASS] as number;
+    const kind = packet[Field.CLASS] as number;
     const given = batch.word(i, DESCRIPTOR.MARK);
     if (!mark.isCluster(given)) {
       return decide(leased, status, kind, Flow.OUTSIDE, NO_BUCKET, state.owned, this.options);
     }
     let known = mark.bucketOf(given);
-    if (known === NO_BUCKET && status === OK && mirror !== null) known = mirror.find(i);
+    if (known === NO_BUCKET && status === Status.OK && mirror !== null) known = mirror.find(i);
     const flow = flowOf(known, state.owned);
     let bucket = known;
     let options = this.options;
-    if (flow === Flow.NONE && status === OK) {
+    if (flow === Flow.NONE && status === Status.OK) {
       bucket = translated.bucketOf(packet);
       // A translated port names the bucket whoever opened the flow.
       if (bucket !== NO_SLICE) options &= ~DecideOption.OPENER;

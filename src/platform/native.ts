@@ -159,17 +159,17 @@ interface Addon {
 }
 
 /** Words of a packet's descriptor; `STRIDE` words a packet. */
-export const DESCRIPTOR = {
-  ID: 0,
-  ETHERTYPE: 1,
-  MARK: 2,
-  IFINDEX: 3,
-  OFFSET: 4,
-  CAPTURED: 5,
-  LENGTH: 6,
-  HOOK: 7,
-  STRIDE: 8,
-} as const;
+export const enum DESCRIPTOR {
+  ID = 0,
+  ETHERTYPE = 1,
+  MARK = 2,
+  IFINDEX = 3,
+  OFFSET = 4,
+  CAPTURED = 5,
+  LENGTH = 6,
+  HOOK = 7,
+  STRIDE = 8,
+}
 
 /** Most packets that one call of {@link Queue.receive} returns. */
 export const BATCH_MAX = 256;

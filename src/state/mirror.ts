@@ -26,14 +26,14 @@
  * Words of a flow's key: family and protocol (as `family << 8 | protocol`), ports, the first word
  * of each address; from REST on the other three of each, which are 0 in IPv4 and not compared.
  */
-export const FLOW_KEY = {
-  PROTOCOL: 0,
-  PORTS: 1,
-  LOWER: 2,
-  UPPER: 3,
-  REST: 4,
-  WORDS: 10,
-} as const;
+export const enum FLOW_KEY {
+  PROTOCOL = 0,
+  PORTS = 1,
+  LOWER = 2,
+  UPPER = 3,
+  REST = 4,
+  WORDS = 10,
+}
 
 /** Whether the first words are all there is: IPv4. */
 export function isShort(key: Int32Array): boolean {

@@ -19,23 +19,23 @@ export interface ReasonRow {
 /**
  * Index of each reason in {@link REASONS}. 0 is an accept, so that dissectors can use it as "ok".
  */
-export const Reason = {
-  OWN_FLOW: 0,
-  OWN_NEW: 1,
-  OWN_PICKUP: 2,
-  FOREIGN_FLOW: 3,
-  FOREIGN_NEW: 4,
-  NO_STATE: 5,
-  LEASE_EXPIRED: 6,
-  MALFORMED: 7,
-  TRUNCATED: 8,
-  FRAGMENT: 9,
-  UNSUPPORTED: 10,
-  NOT_CLUSTER: 11,
-  FAULT: 12,
-  OWN_KNOWN: 13,
-  OWN_EARLY: 14,
-} as const;
+export const enum Reason {
+  OWN_FLOW = 0,
+  OWN_NEW = 1,
+  OWN_PICKUP = 2,
+  FOREIGN_FLOW = 3,
+  FOREIGN_NEW = 4,
+  NO_STATE = 5,
+  LEASE_EXPIRED = 6,
+  MALFORMED = 7,
+  TRUNCATED = 8,
+  FRAGMENT = 9,
+  UNSUPPORTED = 10,
+  NOT_CLUSTER = 11,
+  FAULT = 12,
+  OWN_KNOWN = 13,
+  OWN_EARLY = 14,
+}
 
 /** The table, in the order of {@link Reason}. */
 export const REASONS = [

@@ -1,7 +1,7 @@
 /** The packet loop: which verdict a packet gets, and that each is counted once. */
 import { beforeEach, describe, expect, test } from "vitest";
 import type { HashMode } from "../../src/config/types.js";
-import { DST } from "../../src/packet/dissect/packet.js";
+import { Field } from "../../src/packet/dissect/packet.js";
 import { BucketHash } from "../../src/packet/flow/bucket.js";
 import type { WorkerParts } from "../../src/packet/worker.js";
 import { publishBitmap } from "../../src/state/bucket-set.js";
@@ -118,7 +118,7 @@ describe("the packet loop", () => {
     const subject = loop.worker(mode);
     const { hash, mirror } = (subject as unknown as { parts: WorkerParts }).parts;
     const trip = (tuple: Int32Array) => {
-      if (tuple[DST] === 0x0a000107) throw new TypeError("a bug that this packet meets");
+      if (tuple[Field.DST] === 0x0a000107) throw new TypeError("a bug that this packet meets");
     };
     const [whole, ask] = [hash.hash.bind(hash), mirror?.ask.bind(mirror)];
     hash.hash = (tuple) => trip(tuple) ?? whole(tuple);

@@ -3,8 +3,8 @@
  * dissected. The lease word and `decide` are the program's own.
  */
 import { decide, flowOf, NO_BUCKET } from "../../src/packet/decide/decide.js";
-import { OK } from "../../src/packet/dissect/bytes.js";
-import { FOLLOWS, OPENS } from "../../src/packet/dissect/packet.js";
+import { Status } from "../../src/packet/dissect/bytes.js";
+import { Kind } from "../../src/packet/dissect/packet.js";
 import type { SharedState } from "../../src/state/layout.js";
 import { leaseLeft } from "../../src/state/lease-word.js";
 import { accepts, REASON_COUNT, Reason } from "../../src/state/reason.js";
@@ -12,7 +12,7 @@ import type { Packet } from "./connection.js";
 
 /** Whether a packet may be the first of a flow: any of UDP may. */
 function kindOf({ connection, kind }: Packet): number {
-  return kind === "open" || connection.isUdp ? OPENS : FOLLOWS;
+  return kind === "open" || connection.isUdp ? Kind.OPENS : Kind.FOLLOWS;
 }
 
 export class Worker {
@@ -32,7 +32,7 @@ export class Worker {
     const isLeased = leaseLeft(words, leaseAt, localMs) > 0;
     const bucket = known === NO_BUCKET ? hashed : known;
     const kind = kindOf(packet);
-    const judged = decide(isLeased, OK, kind, flowOf(known, owned), bucket, owned, 0);
+    const judged = decide(isLeased, Status.OK, kind, flowOf(known, owned), bucket, owned, 0);
     const reason = leaseLeft(words, leaseAt, localMs) > 0 ? judged : Reason.LEASE_EXPIRED;
     this.seen += 1;
     this.byReason[reason] += 1;

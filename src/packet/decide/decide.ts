@@ -15,26 +15,26 @@
  */
 import { hasBucket } from "../../state/bucket-set.js";
 import { Reason } from "../../state/reason.js";
-import { OK } from "../dissect/bytes.js";
-import { OPENS, QUOTES } from "../dissect/packet.js";
+import { Status } from "../dissect/bytes.js";
+import { Kind } from "../dissect/packet.js";
 
 /** What is known of the packet's flow, from its mark or from a table of flows. */
-export const Flow = {
+export const enum Flow {
   /** No flow is known: the packet's own bucket decides. */
-  NONE: 0,
-  OWN: 1,
-  FOREIGN: 2,
+  NONE = 0,
+  OWN = 1,
+  FOREIGN = 2,
   /** The packet is no cluster traffic and should not have been queued. */
-  OUTSIDE: 3,
-} as const;
+  OUTSIDE = 3,
+}
 
 /** Bits of `options`. */
-export const DecideOption = {
+export const enum DecideOption {
   /** Take over TCP connections and other flows whose beginning was not seen. */
-  PICKUP: 1,
+  PICKUP = 1,
   /** The hash is that of the opener alone (modes source and xt-cluster). */
-  OPENER: 2,
-} as const;
+  OPENER = 2,
+}
 
 /** A flow that is not known has no bucket. */
 export const NO_BUCKET = -1;
@@ -73,12 +73,12 @@ export function decide(
 ): number {
   if (!leaseValid) return Reason.LEASE_EXPIRED;
   if (flow === Flow.OUTSIDE) return Reason.NOT_CLUSTER;
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   if (flow === Flow.OWN) return Reason.OWN_FLOW;
   if (flow === Flow.FOREIGN) return Reason.FOREIGN_FLOW;
   if (isOpenerUnknown(kind, options)) return Reason.NO_STATE;
   if (!hasBucket(ranges, bucket)) return Reason.FOREIGN_NEW;
-  if (kind === OPENS) return Reason.OWN_NEW;
+  if (kind === Kind.OPENS) return Reason.OWN_NEW;
   return (options & DecideOption.PICKUP) !== 0 ? Reason.OWN_PICKUP : Reason.NO_STATE;
 }
 
@@ -87,5 +87,5 @@ export function decide(
  * flow is not known, nothing tells which of the two addresses that is.
  */
 function isOpenerUnknown(kind: number, options: number): boolean {
-  return kind === QUOTES && (options & DecideOption.OPENER) !== 0;
+  return kind === Kind.QUOTES && (options & DecideOption.OPENER) !== 0;
 }

@@ -2,7 +2,9 @@
 import { Reason } from "../../state/reason.js";
 
 /** Status of a dissection that found nothing wrong; every other status is a drop `Reason`. */
-export const OK = 0;
+export const enum Status {
+  OK = 0,
+}
 
 /** Where nothing limits: above every index, and still a small integer to the compiler. */
 export const NO_LIMIT = 2 ** 30 - 1;
@@ -42,5 +44,5 @@ export function copyWords(bytes: Uint8Array, at: number, packet: Int32Array, wor
  */
 export function room(at: number, size: number, limit: number, end: number): number {
   if (at + size > limit) return Reason.MALFORMED;
-  return at + size > end ? Reason.TRUNCATED : OK;
+  return at + size > end ? Reason.TRUNCATED : Status.OK;
 }

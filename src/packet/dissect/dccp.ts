@@ -10,10 +10,8 @@
  *     +-------------------------------+
  */
 import { Reason } from "../../state/reason.js";
-import { OK, room, u16 } from "./bytes.js";
-import { FOLLOWS, OPENS, setTransport } from "./packet.js";
-
-export const DCCP = 33;
+import { room, Status, u16 } from "./bytes.js";
+import { Kind, setTransport } from "./packet.js";
 
 const DATA_OFFSET = 4;
 const TYPE = 8;
@@ -25,10 +23,10 @@ const REQUEST = 0;
 /** Status of the generic header and its data offset. Options need not be captured. */
 export function checkDccp(bytes: Uint8Array, at: number, limit: number, end: number): number {
   const status = room(at, HEADER_BYTES, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   const size = (bytes[at + DATA_OFFSET] as number) * 4;
   const least = isLong(bytes, at) ? LONG_HEADER_BYTES : HEADER_BYTES;
-  return size < least || at + size > limit ? Reason.MALFORMED : OK;
+  return size < least || at + size > limit ? Reason.MALFORMED : Status.OK;
 }
 
 /** Whether the header has 48-bit sequence numbers. */
@@ -50,8 +48,8 @@ export function dissectDccp(
   packet: Int32Array,
 ): number {
   const status = checkDccp(bytes, at, limit, end);
-  if (status !== OK) return status;
-  const kind = dccpType(bytes, at) === REQUEST ? OPENS : FOLLOWS;
+  if (status !== Status.OK) return status;
+  const kind = dccpType(bytes, at) === REQUEST ? Kind.OPENS : Kind.FOLLOWS;
   setTransport(packet, kind, u16(bytes, at), u16(bytes, at + 2));
-  return OK;
+  return Status.OK;
 }

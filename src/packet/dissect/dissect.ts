@@ -4,18 +4,19 @@
  * Runs once per packet, so nothing here allocates, throws or reads outside `[at, end)`.
  */
 import { Reason } from "../../state/reason.js";
-import { OK } from "./bytes.js";
-import { DCCP, dissectDccp } from "./dccp.js";
-import { dissectIcmp, ICMP } from "./icmp.js";
-import { dissectIcmpv6, ICMPV6 } from "./icmpv6.js";
+import { Status } from "./bytes.js";
+import { dissectDccp } from "./dccp.js";
+import { dissectIcmp } from "./icmp.js";
+import { dissectIcmpv6 } from "./icmpv6.js";
 import { dissectIpv4 } from "./ipv4.js";
 import { dissectIpv6 } from "./ipv6.js";
-import { CLASS, FAMILY, LIMIT, PAYLOAD, PROTOCOL, QUOTES } from "./packet.js";
+import { Field, Kind } from "./packet.js";
 import { dissectPortless } from "./portless.js";
+import { Protocol } from "./protocol.js";
 import { dissectQuote } from "./quote.js";
-import { dissectSctp, SCTP } from "./sctp.js";
-import { dissectTcp, TCP } from "./tcp.js";
-import { dissectUdp, dissectUdpLite, UDP, UDP_LITE } from "./udp.js";
+import { dissectSctp } from "./sctp.js";
+import { dissectTcp } from "./tcp.js";
+import { dissectUdp, dissectUdpLite } from "./udp.js";
 
 /**
  * Dissects one packet.
@@ -28,9 +29,9 @@ import { dissectUdp, dissectUdpLite, UDP, UDP_LITE } from "./udp.js";
  */
 export function dissect(bytes: Uint8Array, at: number, end: number, packet: Int32Array): number {
   const network = dissectNetwork(bytes, at, end, packet);
-  if (network !== OK) return network;
+  if (network !== Status.OK) return network;
   const transport = dissectTransport(bytes, end, packet);
-  if (transport !== OK || packet[CLASS] !== QUOTES) return transport;
+  if (transport !== Status.OK || packet[Field.CLASS] !== Kind.QUOTES) return transport;
   return dissectQuote(bytes, end, packet);
 }
 
@@ -47,25 +48,25 @@ function dissectNetwork(bytes: Uint8Array, at: number, end: number, packet: Int3
 }
 
 function dissectTransport(bytes: Uint8Array, end: number, packet: Int32Array): number {
-  const at = packet[PAYLOAD] as number;
-  const limit = packet[LIMIT] as number;
-  const protocol = packet[PROTOCOL] as number;
+  const at = packet[Field.PAYLOAD] as number;
+  const limit = packet[Field.LIMIT] as number;
+  const protocol = packet[Field.PROTOCOL] as number;
   switch (protocol) {
-    case TCP:
+    case Protocol.TCP:
       return dissectTcp(bytes, at, limit, end, packet);
-    case UDP:
+    case Protocol.UDP:
       return dissectUdp(bytes, at, limit, end, packet);
-    case UDP_LITE:
+    case Protocol.UDP_LITE:
       return dissectUdpLite(bytes, at, limit, end, packet);
-    case SCTP:
+    case Protocol.SCTP:
       return dissectSctp(bytes, at, limit, end, packet);
-    case DCCP:
+    case Protocol.DCCP:
       return dissectDccp(bytes, at, limit, end, packet);
-    case ICMP:
-      if (packet[FAMILY] === 4) return dissectIcmp(bytes, at, limit, end, packet);
+    case Protocol.ICMP:
+      if (packet[Field.FAMILY] === 4) return dissectIcmp(bytes, at, limit, end, packet);
       break;
-    case ICMPV6:
-      if (packet[FAMILY] === 6) return dissectIcmpv6(bytes, at, limit, end, packet);
+    case Protocol.ICMPV6:
+      if (packet[Field.FAMILY] === 6) return dissectIcmpv6(bytes, at, limit, end, packet);
       break;
   }
   return dissectPortless(protocol, at, limit, end, packet);

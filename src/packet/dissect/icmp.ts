@@ -10,10 +10,8 @@
  * A query and its reply carry the same id, which stands in for both ports: sorted, the two
  * directions give one tuple.
  */
-import { OK, room, u16 } from "./bytes.js";
-import { FOLLOWS, OPENS, PAYLOAD, QUOTES, setTransport } from "./packet.js";
-
-export const ICMP = 1;
+import { room, Status, u16 } from "./bytes.js";
+import { Field, Kind, setTransport } from "./packet.js";
 
 const ID = 4;
 export const ICMP_HEADER_BYTES = 8;
@@ -62,16 +60,16 @@ export function dissectIcmp(
   packet: Int32Array,
 ): number {
   const status = checkIcmp(at, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   const type = bytes[at] as number;
   if (isIcmpError(type)) {
-    setTransport(packet, QUOTES, 0, 0);
-    packet[PAYLOAD] = at + ICMP_HEADER_BYTES;
+    setTransport(packet, Kind.QUOTES, 0, 0);
+    packet[Field.PAYLOAD] = at + ICMP_HEADER_BYTES;
   } else {
     const id = icmpId(bytes, at);
-    setTransport(packet, isReply(type) ? FOLLOWS : OPENS, id, id);
+    setTransport(packet, isReply(type) ? Kind.FOLLOWS : Kind.OPENS, id, id);
   }
-  return OK;
+  return Status.OK;
 }
 
 /** Id of a query or its reply, 0 for types that have none. */

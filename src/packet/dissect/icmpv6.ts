@@ -9,10 +9,8 @@
  *
  * Neighbour discovery has no id: its tuple is the two addresses.
  */
-import { OK, room, u16 } from "./bytes.js";
-import { FOLLOWS, OPENS, PAYLOAD, QUOTES, setTransport } from "./packet.js";
-
-export const ICMPV6 = 58;
+import { room, Status, u16 } from "./bytes.js";
+import { Field, Kind, setTransport } from "./packet.js";
 
 const ID = 4;
 const HEADER_BYTES = 8;
@@ -42,16 +40,16 @@ export function dissectIcmpv6(
   packet: Int32Array,
 ): number {
   const status = checkIcmpv6(at, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   const type = bytes[at] as number;
   if (isIcmpv6Error(type)) {
-    setTransport(packet, QUOTES, 0, 0);
-    packet[PAYLOAD] = at + HEADER_BYTES;
+    setTransport(packet, Kind.QUOTES, 0, 0);
+    packet[Field.PAYLOAD] = at + HEADER_BYTES;
   } else {
     const id = icmpv6Id(bytes, at);
-    setTransport(packet, type === ECHO_REPLY ? FOLLOWS : OPENS, id, id);
+    setTransport(packet, type === ECHO_REPLY ? Kind.FOLLOWS : Kind.OPENS, id, id);
   }
-  return OK;
+  return Status.OK;
 }
 
 /** Id of an echo request or reply, 0 for other types. */

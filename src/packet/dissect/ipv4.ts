@@ -13,8 +13,8 @@
  * Options are stepped over. The checksum is not verified: the kernel has done so before any hook.
  */
 import { Reason } from "../../state/reason.js";
-import { i32, NO_LIMIT, OK, room, setAddress4, u16 } from "./bytes.js";
-import { DST, FAMILY, LIMIT, PAYLOAD, PROTOCOL, SRC } from "./packet.js";
+import { i32, NO_LIMIT, room, Status, setAddress4, u16 } from "./bytes.js";
+import { Field } from "./packet.js";
 
 const TOTAL_LENGTH = 2;
 const FRAGMENT = 6;
@@ -29,7 +29,7 @@ const FRAGMENT_OFFSET = 0x1fff;
 /** Status of the fixed header and its options. The version is the caller's to look at. */
 export function checkIpv4(bytes: Uint8Array, at: number, limit: number, end: number): number {
   const fixed = room(at, FIXED_BYTES, limit, end);
-  if (fixed !== OK) return fixed;
+  if (fixed !== Status.OK) return fixed;
   const size = headerBytes(bytes, at);
   return size < FIXED_BYTES ? Reason.MALFORMED : room(at, size, limit, end);
 }
@@ -62,14 +62,14 @@ export function dissectIpv4(
   packet: Int32Array,
 ): number {
   const fixed = room(at, FIXED_BYTES, NO_LIMIT, end);
-  if (fixed !== OK) return fixed;
+  if (fixed !== Status.OK) return fixed;
   const limit = at + totalBytes(bytes, at);
   const status = checkIpv4(bytes, at, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   if (isFragment(bytes, at)) return Reason.FRAGMENT;
   writeNetwork(bytes, at, packet);
-  packet[LIMIT] = limit;
-  return OK;
+  packet[Field.LIMIT] = limit;
+  return Status.OK;
 }
 
 /**
@@ -85,17 +85,17 @@ export function dissectQuotedIpv4(
   packet: Int32Array,
 ): number {
   const status = checkIpv4(bytes, at, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   if (isLaterFragment(bytes, at)) return Reason.FRAGMENT;
   writeNetwork(bytes, at, packet);
-  packet[LIMIT] = limit;
-  return OK;
+  packet[Field.LIMIT] = limit;
+  return Status.OK;
 }
 
 function writeNetwork(bytes: Uint8Array, at: number, packet: Int32Array): void {
-  packet[FAMILY] = 4;
-  packet[PROTOCOL] = bytes[at + NEXT] as number;
-  setAddress4(packet, SRC, i32(bytes, at + SOURCE));
-  setAddress4(packet, DST, i32(bytes, at + DESTINATION));
-  packet[PAYLOAD] = at + headerBytes(bytes, at);
+  packet[Field.FAMILY] = 4;
+  packet[Field.PROTOCOL] = bytes[at + NEXT] as number;
+  setAddress4(packet, Field.SRC, i32(bytes, at + SOURCE));
+  setAddress4(packet, Field.DST, i32(bytes, at + DESTINATION));
+  packet[Field.PAYLOAD] = at + headerBytes(bytes, at);
 }

@@ -15,8 +15,8 @@
  * malformed.
  */
 import { Reason } from "../../state/reason.js";
-import { copyWords, NO_LIMIT, OK, room, u16 } from "./bytes.js";
-import { DST, FAMILY, LIMIT, PAYLOAD, PROTOCOL, SRC } from "./packet.js";
+import { copyWords, NO_LIMIT, room, Status, u16 } from "./bytes.js";
+import { Field } from "./packet.js";
 
 const PAYLOAD_LENGTH = 4;
 const NEXT = 6;
@@ -56,7 +56,7 @@ export function dissectIpv6(
   packet: Int32Array,
 ): number {
   const status = checkIpv6(at, NO_LIMIT, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   const limit = at + FIXED_BYTES + payloadBytes(bytes, at);
   return writeNetwork(bytes, at, limit, end, false, packet);
 }
@@ -72,7 +72,7 @@ export function dissectQuotedIpv6(
   packet: Int32Array,
 ): number {
   const status = checkIpv6(at, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   return writeNetwork(bytes, at, limit, end, true, packet);
 }
 
@@ -84,10 +84,10 @@ function writeNetwork(
   quoted: boolean,
   packet: Int32Array,
 ): number {
-  packet[FAMILY] = 6;
-  copyWords(bytes, at + SOURCE, packet, SRC);
-  copyWords(bytes, at + DESTINATION, packet, DST);
-  packet[LIMIT] = limit;
+  packet[Field.FAMILY] = 6;
+  copyWords(bytes, at + SOURCE, packet, Field.SRC);
+  copyWords(bytes, at + DESTINATION, packet, Field.DST);
+  packet[Field.LIMIT] = limit;
   return walkExtensions(bytes, at, end, quoted, packet);
 }
 
@@ -99,17 +99,17 @@ function walkExtensions(
   quoted: boolean,
   packet: Int32Array,
 ): number {
-  const limit = packet[LIMIT] as number;
+  const limit = packet[Field.LIMIT] as number;
   let next = bytes[at + NEXT] as number;
   let offset = at + FIXED_BYTES;
   for (let seen = 0; seen <= EXTENSION_HEADERS_MAX; seen++) {
     if (!isExtension(next)) {
-      packet[PROTOCOL] = next;
-      packet[PAYLOAD] = offset;
-      return offset > limit ? Reason.MALFORMED : OK;
+      packet[Field.PROTOCOL] = next;
+      packet[Field.PAYLOAD] = offset;
+      return offset > limit ? Reason.MALFORMED : Status.OK;
     }
     const status = room(offset, EXTENSION_BYTES_MIN, limit, end);
-    if (status !== OK) return status;
+    if (status !== Status.OK) return status;
     if (next === FRAGMENT && isFragment(bytes, offset, quoted)) return Reason.FRAGMENT;
     const size = extensionBytes(bytes, offset, next);
     next = bytes[offset] as number;

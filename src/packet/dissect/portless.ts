@@ -5,11 +5,8 @@
  * connection.
  */
 import { NO_LIMIT, room } from "./bytes.js";
-import { OPENS, setTransport } from "./packet.js";
-
-export const GRE = 47;
-export const ESP = 50;
-export const AH = 51;
+import { Kind, setTransport } from "./packet.js";
+import { Protocol } from "./protocol.js";
 
 const GRE_BYTES_MIN = 4;
 const ESP_BYTES_MIN = 8;
@@ -18,11 +15,11 @@ const AH_BYTES_MIN = 12;
 /** Status of the smallest header of `protocol`; protocols we do not know have none. */
 export function checkPortless(protocol: number, at: number, limit: number, end: number): number {
   switch (protocol) {
-    case GRE:
+    case Protocol.GRE:
       return room(at, GRE_BYTES_MIN, limit, end);
-    case ESP:
+    case Protocol.ESP:
       return room(at, ESP_BYTES_MIN, limit, end);
-    case AH:
+    case Protocol.AH:
       return room(at, AH_BYTES_MIN, limit, end);
     default:
       return room(at, 0, limit, NO_LIMIT);
@@ -37,6 +34,6 @@ export function dissectPortless(
   end: number,
   packet: Int32Array,
 ): number {
-  setTransport(packet, OPENS, 0, 0);
+  setTransport(packet, Kind.OPENS, 0, 0);
   return checkPortless(protocol, at, limit, end);
 }

@@ -12,53 +12,50 @@
  * malformed.
  */
 import { Reason } from "../../state/reason.js";
-import { OK, room, u16 } from "./bytes.js";
-import { DCCP } from "./dccp.js";
-import { checkIcmp, ICMP, icmpId, isIcmpError } from "./icmp.js";
-import { checkIcmpv6, ICMPV6, icmpv6Id, isIcmpv6Error } from "./icmpv6.js";
+import { room, Status, u16 } from "./bytes.js";
+import { checkIcmp, icmpId, isIcmpError } from "./icmp.js";
+import { checkIcmpv6, icmpv6Id, isIcmpv6Error } from "./icmpv6.js";
 import { dissectQuotedIpv4 } from "./ipv4.js";
 import { dissectQuotedIpv6 } from "./ipv6.js";
-import { FAMILY, LIMIT, PAYLOAD, PROTOCOL, QUOTES, setTransport } from "./packet.js";
-import { SCTP } from "./sctp.js";
-import { TCP } from "./tcp.js";
-import { UDP, UDP_LITE } from "./udp.js";
+import { Field, Kind, setTransport } from "./packet.js";
+import { Protocol } from "./protocol.js";
 
 const PORTS_BYTES = 4;
 
 /** Replaces the tuple of the error in `packet` by the quoted one, direction as quoted. */
 export function dissectQuote(bytes: Uint8Array, end: number, packet: Int32Array): number {
   const status = quotedNetwork(bytes, end, packet);
-  return status === OK ? quotedTransport(bytes, end, packet) : status;
+  return status === Status.OK ? quotedTransport(bytes, end, packet) : status;
 }
 
 /** The quoted IP header; an ICMP error quotes its own family only. */
 function quotedNetwork(bytes: Uint8Array, end: number, packet: Int32Array): number {
-  const at = packet[PAYLOAD] as number;
-  const limit = packet[LIMIT] as number;
+  const at = packet[Field.PAYLOAD] as number;
+  const limit = packet[Field.LIMIT] as number;
   const status = room(at, 1, limit, end);
-  if (status !== OK) return status;
-  if ((bytes[at] as number) >> 4 !== packet[FAMILY]) return Reason.MALFORMED;
-  return packet[FAMILY] === 4
+  if (status !== Status.OK) return status;
+  if ((bytes[at] as number) >> 4 !== packet[Field.FAMILY]) return Reason.MALFORMED;
+  return packet[Field.FAMILY] === 4
     ? dissectQuotedIpv4(bytes, at, limit, end, packet)
     : dissectQuotedIpv6(bytes, at, limit, end, packet);
 }
 
 function quotedTransport(bytes: Uint8Array, end: number, packet: Int32Array): number {
-  const at = packet[PAYLOAD] as number;
-  const limit = packet[LIMIT] as number;
-  switch (packet[PROTOCOL]) {
-    case TCP:
-    case UDP:
-    case UDP_LITE:
-    case SCTP:
-    case DCCP:
+  const at = packet[Field.PAYLOAD] as number;
+  const limit = packet[Field.LIMIT] as number;
+  switch (packet[Field.PROTOCOL]) {
+    case Protocol.TCP:
+    case Protocol.UDP:
+    case Protocol.UDP_LITE:
+    case Protocol.SCTP:
+    case Protocol.DCCP:
       return quotedPorts(bytes, at, limit, end, packet);
-    case ICMP:
-      return packet[FAMILY] === 4 ? quotedIcmp(bytes, at, limit, end, packet) : OK;
-    case ICMPV6:
-      return packet[FAMILY] === 6 ? quotedIcmpv6(bytes, at, limit, end, packet) : OK;
+    case Protocol.ICMP:
+      return packet[Field.FAMILY] === 4 ? quotedIcmp(bytes, at, limit, end, packet) : Status.OK;
+    case Protocol.ICMPV6:
+      return packet[Field.FAMILY] === 6 ? quotedIcmpv6(bytes, at, limit, end, packet) : Status.OK;
     default:
-      return OK;
+      return Status.OK;
   }
 }
 
@@ -71,7 +68,7 @@ function quotedPorts(
   packet: Int32Array,
 ): number {
   const status = room(at, PORTS_BYTES, limit, end);
-  if (status === OK) setTransport(packet, QUOTES, u16(bytes, at), u16(bytes, at + 2));
+  if (status === Status.OK) setTransport(packet, Kind.QUOTES, u16(bytes, at), u16(bytes, at + 2));
   return status;
 }
 
@@ -83,11 +80,11 @@ function quotedIcmp(
   packet: Int32Array,
 ): number {
   const status = checkIcmp(at, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   if (isIcmpError(bytes[at] as number)) return Reason.MALFORMED;
   const id = icmpId(bytes, at);
-  setTransport(packet, QUOTES, id, id);
-  return OK;
+  setTransport(packet, Kind.QUOTES, id, id);
+  return Status.OK;
 }
 
 function quotedIcmpv6(
@@ -98,9 +95,9 @@ function quotedIcmpv6(
   packet: Int32Array,
 ): number {
   const status = checkIcmpv6(at, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   if (isIcmpv6Error(bytes[at] as number)) return Reason.MALFORMED;
   const id = icmpv6Id(bytes, at);
-  setTransport(packet, QUOTES, id, id);
-  return OK;
+  setTransport(packet, Kind.QUOTES, id, id);
+  return Status.OK;
 }

@@ -11,10 +11,8 @@
  *     +-------------------------------+
  */
 import { Reason } from "../../state/reason.js";
-import { OK, room, u16 } from "./bytes.js";
-import { FOLLOWS, OPENS, setTransport } from "./packet.js";
-
-export const SCTP = 132;
+import { room, Status, u16 } from "./bytes.js";
+import { Kind, setTransport } from "./packet.js";
 
 const CHUNK_TYPE = 12;
 const CHUNK_LENGTH = 14;
@@ -30,8 +28,8 @@ const HEARTBEAT = 4;
  */
 export function checkSctp(bytes: Uint8Array, at: number, limit: number, end: number): number {
   const status = room(at, HEADER_BYTES, limit, end);
-  if (status !== OK) return status;
-  return u16(bytes, at + CHUNK_LENGTH) < CHUNK_BYTES_MIN ? Reason.MALFORMED : OK;
+  if (status !== Status.OK) return status;
+  return u16(bytes, at + CHUNK_LENGTH) < CHUNK_BYTES_MIN ? Reason.MALFORMED : Status.OK;
 }
 
 /** Type of the first chunk; an INIT must be the only one, so it is always first. */
@@ -48,9 +46,9 @@ export function dissectSctp(
   packet: Int32Array,
 ): number {
   const status = checkSctp(bytes, at, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   const chunk = firstChunk(bytes, at);
-  const kind = chunk === INIT || chunk === HEARTBEAT ? OPENS : FOLLOWS;
+  const kind = chunk === INIT || chunk === HEARTBEAT ? Kind.OPENS : Kind.FOLLOWS;
   setTransport(packet, kind, u16(bytes, at), u16(bytes, at + 2));
-  return OK;
+  return Status.OK;
 }

@@ -11,10 +11,8 @@
  *     +-------------------------------+ 20: options up to 40 bytes
  */
 import { Reason } from "../../state/reason.js";
-import { OK, room, u16 } from "./bytes.js";
-import { FOLLOWS, OPENS, setTransport } from "./packet.js";
-
-export const TCP = 6;
+import { room, Status, u16 } from "./bytes.js";
+import { Kind, setTransport } from "./packet.js";
 
 const DATA_OFFSET = 12;
 const FLAGS = 13;
@@ -28,10 +26,10 @@ const ACK = 0x10;
 /** Status of the fixed header, the data offset and the flags. Options need not be captured. */
 export function checkTcp(bytes: Uint8Array, at: number, limit: number, end: number): number {
   const status = room(at, FIXED_BYTES, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   const size = tcpHeaderBytes(bytes, at);
   if (size < FIXED_BYTES || at + size > limit) return Reason.MALFORMED;
-  return isSane(tcpFlags(bytes, at)) ? OK : Reason.MALFORMED;
+  return isSane(tcpFlags(bytes, at)) ? Status.OK : Reason.MALFORMED;
 }
 
 /** Header length in bytes, options included. */
@@ -68,8 +66,8 @@ export function dissectTcp(
   packet: Int32Array,
 ): number {
   const status = checkTcp(bytes, at, limit, end);
-  if (status !== OK) return status;
-  const kind = isOpening(tcpFlags(bytes, at)) ? OPENS : FOLLOWS;
+  if (status !== Status.OK) return status;
+  const kind = isOpening(tcpFlags(bytes, at)) ? Kind.OPENS : Kind.FOLLOWS;
   setTransport(packet, kind, u16(bytes, at), u16(bytes, at + 2));
-  return OK;
+  return Status.OK;
 }

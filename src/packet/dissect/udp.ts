@@ -8,11 +8,8 @@
  *     +-------------------------------+
  */
 import { Reason } from "../../state/reason.js";
-import { OK, room, u16 } from "./bytes.js";
-import { OPENS, setTransport } from "./packet.js";
-
-export const UDP = 17;
-export const UDP_LITE = 136;
+import { room, Status, u16 } from "./bytes.js";
+import { Kind, setTransport } from "./packet.js";
 
 const LENGTH = 4;
 const HEADER_BYTES = 8;
@@ -22,16 +19,16 @@ const COVERS_ALL = 0;
 /** Status of the header and its length, which may be shorter than the IP payload but not longer. */
 export function checkUdp(bytes: Uint8Array, at: number, limit: number, end: number): number {
   const status = room(at, HEADER_BYTES, limit, end);
-  if (status !== OK) return status;
-  return fits(u16(bytes, at + LENGTH), at, limit) ? OK : Reason.MALFORMED;
+  if (status !== Status.OK) return status;
+  return fits(u16(bytes, at + LENGTH), at, limit) ? Status.OK : Reason.MALFORMED;
 }
 
 /** Status of the header and its coverage. */
 export function checkUdpLite(bytes: Uint8Array, at: number, limit: number, end: number): number {
   const status = room(at, HEADER_BYTES, limit, end);
-  if (status !== OK) return status;
+  if (status !== Status.OK) return status;
   const coverage = u16(bytes, at + LENGTH);
-  return coverage === COVERS_ALL || fits(coverage, at, limit) ? OK : Reason.MALFORMED;
+  return coverage === COVERS_ALL || fits(coverage, at, limit) ? Status.OK : Reason.MALFORMED;
 }
 
 function fits(length: number, at: number, limit: number): boolean {
@@ -47,7 +44,7 @@ export function dissectUdp(
   packet: Int32Array,
 ): number {
   const status = checkUdp(bytes, at, limit, end);
-  if (status === OK) setTransport(packet, OPENS, u16(bytes, at), u16(bytes, at + 2));
+  if (status === Status.OK) setTransport(packet, Kind.OPENS, u16(bytes, at), u16(bytes, at + 2));
   return status;
 }
 
@@ -60,6 +57,6 @@ export function dissectUdpLite(
   packet: Int32Array,
 ): number {
   const status = checkUdpLite(bytes, at, limit, end);
-  if (status === OK) setTransport(packet, OPENS, u16(bytes, at), u16(bytes, at + 2));
+  if (status === Status.OK) setTransport(packet, Kind.OPENS, u16(bytes, at), u16(bytes, at + 2));
   return status;
 }

@@ -18,7 +18,7 @@
  * all there is, so a whole /32 lands on one node.
  */
 import type { HashMode } from "../../config/types.js";
-import { DST, DST_PORT, FAMILY, PROTOCOL, SRC, SRC_PORT } from "../dissect/packet.js";
+import { Field } from "../dissect/packet.js";
 import { jhash1, jhash3, jhashWords } from "./jhash.js";
 
 export interface BucketSettings {
@@ -63,10 +63,10 @@ export class BucketHash {
 
   /** uint32 of a dissected packet. */
   hash(packet: Int32Array): number {
-    const short = packet[FAMILY] === 4;
+    const short = packet[Field.FAMILY] === 4;
     if (this.mode === TUPLE) return short ? this.tuple4(packet) : this.tuple6(packet);
-    if (this.mode === XT_CLUSTER) return jhash1(swapBytes(packet[SRC] as number), this.seed);
-    return short ? jhash1(packet[SRC] as number, this.seed) : this.source6(packet);
+    if (this.mode === XT_CLUSTER) return jhash1(swapBytes(packet[Field.SRC] as number), this.seed);
+    return short ? jhash1(packet[Field.SRC] as number, this.seed) : this.source6(packet);
   }
 
   /**
@@ -77,26 +77,26 @@ export class BucketHash {
   }
 
   private tuple4(packet: Int32Array): number {
-    const src = packet[SRC] as number;
-    const dst = packet[DST] as number;
-    const initval = this.seed + (packet[PROTOCOL] as number);
+    const src = packet[Field.SRC] as number;
+    const dst = packet[Field.DST] as number;
+    const initval = this.seed + (packet[Field.PROTOCOL] as number);
     return sourceIsLower(packet)
-      ? jhash3(src, dst, joinPorts(packet, SRC_PORT, DST_PORT), initval)
-      : jhash3(dst, src, joinPorts(packet, DST_PORT, SRC_PORT), initval);
+      ? jhash3(src, dst, joinPorts(packet, Field.SRC_PORT, Field.DST_PORT), initval)
+      : jhash3(dst, src, joinPorts(packet, Field.DST_PORT, Field.SRC_PORT), initval);
   }
 
   private tuple6(packet: Int32Array): number {
     const lower = sourceIsLower(packet);
-    this.copyAddress(packet, lower ? SRC : DST, 0);
-    this.copyAddress(packet, lower ? DST : SRC, ADDRESS_WORDS);
+    this.copyAddress(packet, lower ? Field.SRC : Field.DST, 0);
+    this.copyAddress(packet, lower ? Field.DST : Field.SRC, ADDRESS_WORDS);
     this.words[2 * ADDRESS_WORDS] = lower
-      ? joinPorts(packet, SRC_PORT, DST_PORT)
-      : joinPorts(packet, DST_PORT, SRC_PORT);
-    return jhashWords(this.words, TUPLE_WORDS, this.seed + (packet[PROTOCOL] as number));
+      ? joinPorts(packet, Field.SRC_PORT, Field.DST_PORT)
+      : joinPorts(packet, Field.DST_PORT, Field.SRC_PORT);
+    return jhashWords(this.words, TUPLE_WORDS, this.seed + (packet[Field.PROTOCOL] as number));
   }
 
   private source6(packet: Int32Array): number {
-    this.copyAddress(packet, SRC, 0);
+    this.copyAddress(packet, Field.SRC, 0);
     return jhashWords(this.words, ADDRESS_WORDS, this.seed);
   }
 
@@ -110,11 +110,11 @@ export class BucketHash {
 /** Whether the source endpoint sorts before the destination; equal endpoints count as sorted. */
 export function sourceIsLower(packet: Int32Array): boolean {
   for (let word = 0; word < ADDRESS_WORDS; word++) {
-    const src = (packet[SRC + word] as number) >>> 0;
-    const dst = (packet[DST + word] as number) >>> 0;
+    const src = (packet[Field.SRC + word] as number) >>> 0;
+    const dst = (packet[Field.DST + word] as number) >>> 0;
     if (src !== dst) return src < dst;
   }
-  return (packet[SRC_PORT] as number) <= (packet[DST_PORT] as number);
+  return (packet[Field.SRC_PORT] as number) <= (packet[Field.DST_PORT] as number);
 }
 
 function joinPorts(packet: Int32Array, high: number, low: number): number {

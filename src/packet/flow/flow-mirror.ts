@@ -6,7 +6,7 @@
  */
 import { BATCH_MAX } from "../../platform/native.js";
 import { FLOW_KEY, type Mirror } from "../../state/mirror.js";
-import { OPENS } from "../dissect/packet.js";
+import { Kind } from "../dissect/packet.js";
 import { flowKey } from "./key.js";
 
 export class FlowMirror {
@@ -59,7 +59,7 @@ export class FlowMirror {
 
   /** Remembers who opened the flow of packet `i`, which was asked for: another node handles it. */
   remember(i: number, kind: number, bucket: number): void {
-    if (kind !== OPENS) return;
+    if (kind !== Kind.OPENS) return;
     this.mirror.remember(this.keys[i] as Int32Array, this.hashes[i] as number, bucket, this.nowMs);
   }
 }

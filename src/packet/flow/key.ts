@@ -1,6 +1,6 @@
 /** The key of a flow in the mirror: the same for both directions. */
 import { FLOW_KEY, isShort } from "../../state/mirror.js";
-import { DST, DST_PORT, FAMILY, PROTOCOL, SRC, SRC_PORT } from "../dissect/packet.js";
+import { Field } from "../dissect/packet.js";
 import { sourceIsLower } from "./bucket.js";
 import { jhash3, jhashWords } from "./jhash.js";
 
@@ -13,11 +13,11 @@ const REST_WORDS = 3;
  */
 export function flowKey(packet: Int32Array, key: Int32Array, seed: number): number {
   const lower = sourceIsLower(packet);
-  const from = lower ? SRC : DST;
-  const to = lower ? DST : SRC;
-  const high = packet[lower ? SRC_PORT : DST_PORT] as number;
-  const low = packet[lower ? DST_PORT : SRC_PORT] as number;
-  const protocol = ((packet[FAMILY] as number) << 8) | (packet[PROTOCOL] as number);
+  const from = lower ? Field.SRC : Field.DST;
+  const to = lower ? Field.DST : Field.SRC;
+  const high = packet[lower ? Field.SRC_PORT : Field.DST_PORT] as number;
+  const low = packet[lower ? Field.DST_PORT : Field.SRC_PORT] as number;
+  const protocol = ((packet[Field.FAMILY] as number) << 8) | (packet[Field.PROTOCOL] as number);
   const ports = (high << 16) | low;
   key[FLOW_KEY.PROTOCOL] = protocol;
   key[FLOW_KEY.PORTS] = ports;

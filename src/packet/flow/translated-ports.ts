@@ -12,18 +12,8 @@
  */
 import { addressBytes } from "../../config/address.js";
 import { NO_SLICE, type PortRange, PortSlices } from "../../state/port-slices.js";
-import {
-  CLASS,
-  DST,
-  DST_PORT,
-  FAMILY,
-  OPENS,
-  PROTOCOL,
-  QUOTES,
-  SRC,
-  SRC_PORT,
-} from "../dissect/packet.js";
-import { UDP, UDP_LITE } from "../dissect/udp.js";
+import { Field, Kind } from "../dissect/packet.js";
+import { Protocol } from "../dissect/protocol.js";
 
 /** An address that flows are translated to. */
 export interface TranslatedAddress {
@@ -56,9 +46,9 @@ export class TranslatedPorts {
   /** The bucket of a dissected packet, or `NO_SLICE` where its ports name none. */
   bucketOf(packet: Int32Array): number {
     if (this.pools.length === 0 || isOpening(packet)) return NO_SLICE;
-    const isQuote = packet[CLASS] === QUOTES;
-    const port = packet[isQuote ? SRC_PORT : DST_PORT] as number;
-    const word = isQuote ? SRC : DST;
+    const isQuote = packet[Field.CLASS] === Kind.QUOTES;
+    const port = packet[isQuote ? Field.SRC_PORT : Field.DST_PORT] as number;
+    const word = isQuote ? Field.SRC : Field.DST;
     for (let i = 0; i < this.pools.length; i++) {
       const pool = this.pools[i] as Pool;
       if (!isAddress(pool, packet, word)) continue;
@@ -71,12 +61,16 @@ export class TranslatedPorts {
 
 /** Whether this opens a flow for sure. */
 function isOpening(packet: Int32Array): boolean {
-  const protocol = packet[PROTOCOL] as number;
-  return packet[CLASS] === OPENS && protocol !== UDP && protocol !== UDP_LITE;
+  const protocol = packet[Field.PROTOCOL] as number;
+  return (
+    packet[Field.CLASS] === Kind.OPENS &&
+    protocol !== Protocol.UDP &&
+    protocol !== Protocol.UDP_LITE
+  );
 }
 
 function isAddress({ family, address }: Pool, packet: Int32Array, word: number): boolean {
-  if (packet[FAMILY] !== family) return false;
+  if (packet[Field.FAMILY] !== family) return false;
   for (let at = 0; at < ADDRESS_WORDS; at++) {
     if (packet[word + at] !== address[at]) return false;
   }

@@ -20,18 +20,9 @@ import { accepts } from "../../state/reason.js";
 import { type Batch, NF_ACCEPT, NF_DROP } from "../batch.js";
 import type { Capture } from "../capture/capture.js";
 import { decide, flowOf } from "../decide/decide.js";
-import { OK } from "../dissect/bytes.js";
+import { Status } from "../dissect/bytes.js";
 import { dissect } from "../dissect/dissect.js";
-import {
-  DST,
-  DST_PORT,
-  FAMILY,
-  FOLLOWS,
-  newPacket,
-  PROTOCOL,
-  SRC,
-  SRC_PORT,
-} from "../dissect/packet.js";
+import { Field, Kind, newPacket } from "../dissect/packet.js";
 import { Answered } from "./answered.js";
 import { NO_SLOT, Slots } from "./slots.js";
 
@@ -99,14 +90,14 @@ export class HoldWorker {
     const end = at + batch.word(i, DESCRIPTOR.CAPTURED);
     const [id, mark] = [batch.word(i, DESCRIPTOR.ID), batch.word(i, DESCRIPTOR.MARK)];
     const status = dissect(batch.bytes, at, end, this.packet);
-    if (status !== OK) return this.leave(id, mark, status);
+    if (status !== Status.OK) return this.leave(id, mark, status);
     const row = this.asked * ASK.WORDS;
     this.writeRow(row);
-    if (this.answered.has(this.rows, row, this.nowMs)) return this.leave(id, mark, OK);
+    if (this.answered.has(this.rows, row, this.nowMs)) return this.leave(id, mark, Status.OK);
     const slot = this.slots.take();
     if (slot === NO_SLOT) {
       this.overflow += 1;
-      return this.leave(id, mark, OK);
+      return this.leave(id, mark, Status.OK);
     }
     this.slots.ids[slot] = id;
     this.slots.marks[slot] = mark;
@@ -119,13 +110,13 @@ export class HoldWorker {
 
   private writeRow(row: number): void {
     const { rows, packet } = this;
-    rows[row + ASK.FAMILY] = packet[FAMILY] as number;
-    rows[row + ASK.PROTOCOL] = packet[PROTOCOL] as number;
-    rows[row + ASK.SRC_PORT] = packet[SRC_PORT] as number;
-    rows[row + ASK.DST_PORT] = packet[DST_PORT] as number;
+    rows[row + ASK.FAMILY] = packet[Field.FAMILY] as number;
+    rows[row + ASK.PROTOCOL] = packet[Field.PROTOCOL] as number;
+    rows[row + ASK.SRC_PORT] = packet[Field.SRC_PORT] as number;
+    rows[row + ASK.DST_PORT] = packet[Field.DST_PORT] as number;
     for (let word = 0; word < 4; word++) {
-      rows[row + ASK.SRC + word] = packet[SRC + word] as number;
-      rows[row + ASK.DST + word] = packet[DST + word] as number;
+      rows[row + ASK.SRC + word] = packet[Field.SRC + word] as number;
+      rows[row + ASK.DST + word] = packet[Field.DST + word] as number;
     }
   }
 
@@ -150,7 +141,7 @@ export class HoldWorker {
 
   private leaveSlot(slot: number): void {
     const { ids, marks } = this.slots;
-    this.leave(ids[slot] as number, marks[slot] as number, OK);
+    this.leave(ids[slot] as number, marks[slot] as number, Status.OK);
     this.slots.give(slot);
   }
 
@@ -161,7 +152,7 @@ export class HoldWorker {
     const bucket = field.bucketOf(mark);
     const isLeased = leaseLeft(state.words, state.leaseAt, bootMs()) > 0;
     const flow = flowOf(bucket, state.owned);
-    const reason = decide(isLeased, status, FOLLOWS, flow, bucket, state.owned, 0);
+    const reason = decide(isLeased, status, Kind.FOLLOWS, flow, bucket, state.owned, 0);
     leaving.descriptors[i * DESCRIPTOR.STRIDE + DESCRIPTOR.ID] = id;
     leaving.marks[i] = mark;
     leaving.reasons[i] = reason;

@@ -7,7 +7,7 @@ import type { DropSettings } from "../../../src/kernel/bpf/bucket.js";
 import { loadClassifier, MAP } from "../../../src/kernel/bpf/load.js";
 import { PassingSet, passingBytes } from "../../../src/kernel/bpf/passing.js";
 import { dropProgram, PASS } from "../../../src/kernel/bpf/program.js";
-import { CLASS, OPENS } from "../../../src/packet/dissect/packet.js";
+import { Field, Kind } from "../../../src/packet/dissect/packet.js";
 import { type BpfProgram, native } from "../../../src/platform/native.js";
 import { MarkField } from "../../../src/state/mark-field.js";
 import {
@@ -80,7 +80,7 @@ rootOnly("the program names the bucket of what opens a flow", () => {
       if (mark === 0) continue;
       named += 1;
       expect(verdict).toBe(PASS);
-      expect(workers.packet[CLASS]).toBe(OPENS);
+      expect(workers.packet[Field.CLASS]).toBe(Kind.OPENS);
       expect(mark).toBe(field.encode(bucket));
       expect(bucket).toBeLessThan(Math.ceil(each.buckets / 2));
     }

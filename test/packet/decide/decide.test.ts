@@ -7,11 +7,12 @@ import {
   flowOf,
   NO_BUCKET,
 } from "../../../src/packet/decide/decide.js";
-import { FOLLOWS, OPENS, QUOTES } from "../../../src/packet/dissect/packet.js";
+import { Kind } from "../../../src/packet/dissect/packet.js";
 import { accepts, REASONS, Reason } from "../../../src/state/reason.js";
 
-const { NONE, OWN, FOREIGN, OUTSIDE } = Flow;
-const { PICKUP, OPENER } = DecideOption;
+const [OPENS, FOLLOWS, QUOTES] = [Kind.OPENS, Kind.FOLLOWS, Kind.QUOTES];
+const [NONE, OWN, FOREIGN, OUTSIDE] = [Flow.NONE, Flow.OWN, Flow.FOREIGN, Flow.OUTSIDE];
+const [PICKUP, OPENER] = [DecideOption.PICKUP, DecideOption.OPENER];
 const OK = 0;
 
 /** Buckets 0-255 of which this node has leased 3, 31, 32 and 255. */

@@ -5,16 +5,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { dissect } from "../../../src/packet/dissect/dissect.js";
-import {
-  CLASS,
-  DST,
-  DST_PORT,
-  newPacket,
-  PROTOCOL,
-  QUOTES,
-  SRC,
-  SRC_PORT,
-} from "../../../src/packet/dissect/packet.js";
+import { Field, Kind, newPacket } from "../../../src/packet/dissect/packet.js";
 import { BucketHash } from "../../../src/packet/flow/bucket.js";
 import { addressText, expectTruncation, guarded, seen } from "../../fixture/dissected.js";
 import { type Frame, networkOffset, readCapture, readHexFrame } from "../../fixture/pcap.js";
@@ -98,12 +89,14 @@ function communityId(packet: Int32Array, addressWords: number): string {
     bytes.writeUInt16BE(packet[port]!, addressWords * 4);
     return bytes;
   };
-  const ends = [end(SRC, SRC_PORT), end(DST, DST_PORT)].sort(Buffer.compare);
+  const ends = [end(Field.SRC, Field.SRC_PORT), end(Field.DST, Field.DST_PORT)].sort(
+    Buffer.compare,
+  );
   const address = (bytes: Buffer) => bytes.subarray(0, -2);
   const port = (bytes: Buffer) => bytes.subarray(-2);
   const hash = createHash("sha1").update(Uint8Array.of(0, 0));
   for (const bytes of ends) hash.update(address(bytes));
-  hash.update(Uint8Array.of(packet[PROTOCOL]!, 0));
+  hash.update(Uint8Array.of(packet[Field.PROTOCOL]!, 0));
   for (const bytes of ends) hash.update(port(bytes));
   return `1:${hash.digest("base64")}`;
 }
@@ -118,7 +111,7 @@ withTestdata("tuples against the Community ID baseline", () => {
     for (const bytes of captures.flatMap(packetsOf)) {
       const packet = newPacket();
       expect(dissect(bytes, 0, bytes.length, packet)).toBe(0);
-      if (!PORTED.has(packet[PROTOCOL]!) || packet[CLASS] === QUOTES) continue;
+      if (!PORTED.has(packet[Field.PROTOCOL]!) || packet[Field.CLASS] === Kind.QUOTES) continue;
       ids.add(communityId(packet, bytes[0]! >> 4 === 4 ? 1 : 4));
     }
     const published = rows.filter((row) => PORTED.has(row.proto)).map((row) => row.communityid);
@@ -131,9 +124,9 @@ withTestdata("tuples against the Community ID baseline", () => {
     for (const bytes of captures.flatMap(packetsOf)) {
       const packet = newPacket();
       dissect(bytes, 0, bytes.length, packet);
-      const ends = [`${addressText(packet, SRC)} ${packet[SRC_PORT]}`];
-      ends.push(`${addressText(packet, DST)} ${packet[DST_PORT]}`);
-      const key = `${packet[PROTOCOL]} ${ends.sort().join(" ")}`;
+      const ends = [`${addressText(packet, Field.SRC)} ${packet[Field.SRC_PORT]}`];
+      ends.push(`${addressText(packet, Field.DST)} ${packet[Field.DST_PORT]}`);
+      const key = `${packet[Field.PROTOCOL]} ${ends.sort().join(" ")}`;
       directions.set(key, (directions.get(key) ?? new Set()).add(hasher.hash(packet)));
     }
     expect(directions.size).toBeGreaterThan(10);
