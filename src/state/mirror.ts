@@ -10,17 +10,13 @@
  * that sees it odd or changed takes the entry for absent. In its own shard nobody else writes, and
  * there plain loads do: an Atomics.load costs several times as much.
  *
- *     shard: one tag per entry, then the entries
- *     tag    the flow's hash, bit 0 set; 0 = never used
- *     entry  word  0        1           2          3..12                 13..15
- *                  version  bucket + 1  seen (ms)  key (see FLOW_KEY)    unused, to 64 bytes
- *
- * A shard is cut in sets of {@link WAYS} entries whose tags share a cache line, so a flow that is
+ * A shard (mirror-shard.ts) is cut in sets of {@link WAYS} entries whose tags share a cache line, so a flow that is
  * not there costs one line and one that is there two. A flow sits at its favourite place in the
  * set, which its hash names, or at the next free one: with half of the places taken three of four
  * look-ups find it at once, which spares the processor a wrong guess. At the bound the entry of the
  * set that was seen longest ago makes room, and `evicted` counts it if it was still in use.
  */
+import { Entry, type Shard, shardAt, shardBytes } from "./mirror-shard.js";
 
 /**
  * Words of a flow's key: family and protocol (as `family << 8 | protocol`), ports, the first word
@@ -40,18 +36,12 @@ export function isShort(key: Int32Array): boolean {
   return (key[FLOW_KEY.PROTOCOL] as number) >> 8 === 4;
 }
 
-const ENTRY_WORDS = 16;
-
-/** Entries of a set. */
-export const WAYS = 8;
+/** Entries of a set: a power of two. */
+const WAY_BITS = 3;
+export const WAYS = 1 << WAY_BITS;
 
 /** The highest bits of a hash name the place where its flow goes first. */
-const WAY_SHIFT = 29;
-
-const VERSION = 0;
-const BUCKET = 1;
-const SEEN = 2;
-const KEY = 3;
+const WAY_SHIFT = 32 - WAY_BITS;
 
 /** Times are kept modulo this many milliseconds; twelve days, far above any idle limit. */
 const TIME_MODULO = 2 ** 30;
@@ -61,7 +51,7 @@ export const NOT_MIRRORED = -1;
 
 /** Bytes of a mirror with `shards` shards of `flows` entries each, a power of two. */
 export function mirrorBytes(shards: number, flows: number): number {
-  return shards * flows * (1 + ENTRY_WORDS) * 4;
+  return shards * shardBytes(flows);
 }
 
 export interface MirrorSettings {
@@ -73,33 +63,41 @@ export interface MirrorSettings {
   readonly flows: number;
   /** The shard that the caller writes. */
   readonly own: number;
-  /** An entry that was not seen for longer is as good as absent. */
+  /** An entry that was not seen for longer, less up to 1/256, is as good as absent. */
   readonly idleMs: number;
 }
 
 export class Mirror {
   /** Entries in use that had to make room. */
   evicted = 0;
-  private readonly words: Int32Array;
-  private readonly own: number;
-  private readonly shardWords: number;
+  private readonly shards: readonly Shard[];
+  private readonly own: Shard;
   private readonly setMask: number;
+  private readonly idleMs: number;
+  /**
+   * A hit is written down no more often than this: a line that was only read need not be written
+   * back to memory, which took a tenth of the time of a packet at 128 k flows.
+   */
+  private readonly staleMs: number;
 
-  constructor(private readonly settings: MirrorSettings) {
-    this.words = new Int32Array(settings.buffer, settings.at);
-    this.own = settings.own;
-    this.shardWords = settings.flows * (1 + ENTRY_WORDS);
-    this.setMask = settings.flows / WAYS - 1;
+  constructor(settings: MirrorSettings) {
+    this.shards = Array.from({ length: settings.shards }, (_, shard) =>
+      shardAt(settings.buffer, settings.at + shard * shardBytes(settings.flows), settings.flows),
+    );
+    this.own = this.shards[settings.own] as Shard;
+    this.setMask = (settings.flows >>> WAY_BITS) - 1;
+    this.idleMs = settings.idleMs;
+    this.staleMs = settings.idleMs >>> 8;
   }
 
   /** The bucket of a flow, or {@link NOT_MIRRORED}. A hit elsewhere is copied to the own shard. */
   find(key: Int32Array, hash: number, nowMs: number): number {
-    const { own } = this;
-    const { shards } = this.settings;
+    const { own, shards } = this;
     const now = timeOf(nowMs);
     const bucket = this.findOwn(key, hash, now);
     if (bucket !== NOT_MIRRORED) return bucket;
-    for (let shard = 0; shard < shards; shard++) {
+    for (let index = 0; index < shards.length; index++) {
+      const shard = shards[index] as Shard;
       if (shard === own) continue;
       const elsewhere = this.findIn(shard, key, hash, now);
       if (elsewhere === NOT_MIRRORED) continue;
@@ -110,126 +108,123 @@ export class Mirror {
   }
 
   /**
-   * Reads what a look-up of `hash` will read first: its tags, and the entry at its favourite place.
-   * Called for all flows of a batch before the first look-up, it lets the memory's answers come
-   * together instead of one after the other.
+   * Reads what look-ups of `count` hashes will read first: the tags of each, and the entry at its
+   * favourite place. Called for all flows of a batch before the first look-up, it lets the memory's
+   * answers come together instead of one after the other. The processor looks only some hundred
+   * instructions ahead, so the loop is one of few.
    * @returns what was read: the compiler leaves a read out that nobody uses
    */
-  touch(hash: number): number {
-    const { words, own } = this;
-    const slot = this.slotOf(hash, 0);
-    return (words[this.tagAt(own, slot)] as number) ^ (words[this.entryAt(own, slot)] as number);
+  touch(hashes: Int32Array, count: number): number {
+    const { setMask } = this;
+    const { tags, entries } = this.own;
+    let read = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = slotOf(hashes[i] as number, setMask, 0);
+      read ^= (tags[slot] as number) ^ (entries[slot * Entry.WORDS] as number);
+    }
+    return read;
   }
 
   /** Writes or refreshes a flow in the own shard. */
   remember(key: Int32Array, hash: number, bucket: number, nowMs: number): void {
-    const { words } = this;
-    const now = timeOf(nowMs);
-    const slot = this.place(key, hash, now);
-    const at = this.entryAt(this.own, slot);
+    const { tags, entries } = this.own;
+    const slot = this.place(key, hash, timeOf(nowMs));
+    const at = slot * Entry.WORDS;
     // Odd from here on, also where a writer that was killed in the middle had left it odd.
-    const writing = Atomics.load(words, at + VERSION) | 1;
-    Atomics.store(words, at + VERSION, writing);
-    Atomics.store(words, at + BUCKET, bucket + 1);
-    Atomics.store(words, at + SEEN, now);
+    const writing = Atomics.load(entries, at + Entry.VERSION) | 1;
+    Atomics.store(entries, at + Entry.VERSION, writing);
+    Atomics.store(entries, at + Entry.BUCKET, bucket + 1);
+    Atomics.store(entries, at + Entry.SEEN, timeOf(nowMs));
     for (let word = 0; word < FLOW_KEY.WORDS; word++) {
-      Atomics.store(words, at + KEY + word, key[word] as number);
+      Atomics.store(entries, at + Entry.KEY + word, key[word] as number);
     }
-    Atomics.store(words, this.tagAt(this.own, slot), tagOf(hash));
-    Atomics.store(words, at + VERSION, writing + 1);
+    Atomics.store(tags, slot, tagOf(hash));
+    Atomics.store(entries, at + Entry.VERSION, writing + 1);
   }
 
   /** In the own shard: no one else writes here. A hit keeps the flow in use. */
   private findOwn(key: Int32Array, hash: number, now: number): number {
-    const { words, own } = this;
+    const { setMask } = this;
+    const { tags, entries } = this.own;
     const tag = tagOf(hash);
     for (let step = 0; step < WAYS; step++) {
-      const slot = this.slotOf(hash, step);
-      if (words[this.tagAt(own, slot)] !== tag) continue;
-      const at = this.entryAt(own, slot);
-      if (((words[at + VERSION] as number) & 1) === 1 || !this.isKey(at, key)) continue;
-      if (idleSince(words[at + SEEN] as number, now) > this.settings.idleMs) return NOT_MIRRORED;
-      words[at + SEEN] = now;
-      return (words[at + BUCKET] as number) - 1;
+      const slot = slotOf(hash, setMask, step);
+      if (tags[slot] !== tag) continue;
+      const at = slot * Entry.WORDS;
+      if (((entries[at + Entry.VERSION] as number) & 1) === 1 || !isKey(entries, at, key)) continue;
+      const idle = idleSince(entries[at + Entry.SEEN] as number, now);
+      if (idle > this.idleMs) return NOT_MIRRORED;
+      if (idle > this.staleMs) entries[at + Entry.SEEN] = now;
+      return (entries[at + Entry.BUCKET] as number) - 1;
     }
     return NOT_MIRRORED;
   }
 
   /** In another's shard, whose writer may be at work on the very entry. */
-  private findIn(shard: number, key: Int32Array, hash: number, now: number): number {
-    const { words } = this;
+  private findIn({ tags, entries }: Shard, key: Int32Array, hash: number, now: number): number {
     const tag = tagOf(hash);
     for (let step = 0; step < WAYS; step++) {
-      const slot = this.slotOf(hash, step);
-      if (words[this.tagAt(shard, slot)] !== tag) continue;
-      const at = this.entryAt(shard, slot);
-      const version = Atomics.load(words, at + VERSION);
-      if ((version & 1) === 1 || !this.isKeyShared(at, key)) continue;
-      const bucket = Atomics.load(words, at + BUCKET) - 1;
-      const idle = idleSince(Atomics.load(words, at + SEEN), now);
-      if (Atomics.load(words, at + VERSION) !== version) continue;
-      return idle > this.settings.idleMs ? NOT_MIRRORED : bucket;
+      const slot = slotOf(hash, this.setMask, step);
+      if (tags[slot] !== tag) continue;
+      const at = slot * Entry.WORDS;
+      const version = Atomics.load(entries, at + Entry.VERSION);
+      if ((version & 1) === 1 || !isKeyShared(entries, at, key)) continue;
+      const bucket = Atomics.load(entries, at + Entry.BUCKET) - 1;
+      const idle = idleSince(Atomics.load(entries, at + Entry.SEEN), now);
+      if (Atomics.load(entries, at + Entry.VERSION) !== version) continue;
+      return idle > this.idleMs ? NOT_MIRRORED : bucket;
     }
     return NOT_MIRRORED;
   }
 
   /** Slot of the key in the own shard, or the one that makes room for it. */
   private place(key: Int32Array, hash: number, now: number): number {
-    const { words, own } = this;
+    const { entries } = this.own;
     let oldest = 0;
     let oldestMs = -1;
     for (let step = 0; step < WAYS; step++) {
-      const slot = this.slotOf(hash, step);
-      const at = this.entryAt(own, slot);
-      const isFree = words[at + BUCKET] === 0;
-      if (!isFree && this.isKey(at, key)) return slot;
-      const idle = isFree ? TIME_MODULO : idleSince(words[at + SEEN] as number, now);
+      const slot = slotOf(hash, this.setMask, step);
+      const at = slot * Entry.WORDS;
+      const isFree = entries[at + Entry.BUCKET] === 0;
+      if (!isFree && isKey(entries, at, key)) return slot;
+      const idle = isFree ? TIME_MODULO : idleSince(entries[at + Entry.SEEN] as number, now);
       if (idle <= oldestMs) continue;
       oldest = slot;
       oldestMs = idle;
     }
-    if (oldestMs <= this.settings.idleMs) this.evicted++;
+    if (oldestMs <= this.idleMs) this.evicted++;
     return oldest;
   }
+}
 
-  /** Slot number `step` of the set that a hash belongs to, counted from its favourite place. */
-  private slotOf(hash: number, step: number): number {
-    return (hash & this.setMask) * WAYS + (((hash >>> WAY_SHIFT) + step) & (WAYS - 1));
-  }
+/** Slot number `step` of the set that a hash belongs to, counted from its favourite place. */
+function slotOf(hash: number, setMask: number, step: number): number {
+  return ((hash & setMask) << WAY_BITS) | (((hash >>> WAY_SHIFT) + step) & (WAYS - 1));
+}
 
-  private tagAt(shard: number, slot: number): number {
-    return shard * this.shardWords + slot;
+/** Written out for IPv4, whose look-up this is most of. */
+function isKey(entries: Int32Array, at: number, key: Int32Array): boolean {
+  if (
+    entries[at + Entry.KEY + FLOW_KEY.PROTOCOL] !== key[FLOW_KEY.PROTOCOL] ||
+    entries[at + Entry.KEY + FLOW_KEY.PORTS] !== key[FLOW_KEY.PORTS] ||
+    entries[at + Entry.KEY + FLOW_KEY.LOWER] !== key[FLOW_KEY.LOWER] ||
+    entries[at + Entry.KEY + FLOW_KEY.UPPER] !== key[FLOW_KEY.UPPER]
+  ) {
+    return false;
   }
+  if (isShort(key)) return true;
+  for (let word = FLOW_KEY.REST; word < FLOW_KEY.WORDS; word++) {
+    if (entries[at + Entry.KEY + word] !== key[word]) return false;
+  }
+  return true;
+}
 
-  private entryAt(shard: number, slot: number): number {
-    return shard * this.shardWords + this.settings.flows + slot * ENTRY_WORDS;
+function isKeyShared(entries: Int32Array, at: number, key: Int32Array): boolean {
+  const count = isShort(key) ? FLOW_KEY.REST : FLOW_KEY.WORDS;
+  for (let word = 0; word < count; word++) {
+    if (Atomics.load(entries, at + Entry.KEY + word) !== key[word]) return false;
   }
-
-  /** Written out for IPv4, whose look-up this is most of. */
-  private isKey(at: number, key: Int32Array): boolean {
-    const { words } = this;
-    if (
-      words[at + KEY + FLOW_KEY.PROTOCOL] !== key[FLOW_KEY.PROTOCOL] ||
-      words[at + KEY + FLOW_KEY.PORTS] !== key[FLOW_KEY.PORTS] ||
-      words[at + KEY + FLOW_KEY.LOWER] !== key[FLOW_KEY.LOWER] ||
-      words[at + KEY + FLOW_KEY.UPPER] !== key[FLOW_KEY.UPPER]
-    ) {
-      return false;
-    }
-    if (isShort(key)) return true;
-    for (let word = FLOW_KEY.REST; word < FLOW_KEY.WORDS; word++) {
-      if (words[at + KEY + word] !== key[word]) return false;
-    }
-    return true;
-  }
-
-  private isKeyShared(at: number, key: Int32Array): boolean {
-    const count = isShort(key) ? FLOW_KEY.REST : FLOW_KEY.WORDS;
-    for (let word = 0; word < count; word++) {
-      if (Atomics.load(this.words, at + KEY + word) !== key[word]) return false;
-    }
-    return true;
-  }
+  return true;
 }
 
 function tagOf(hash: number): number {

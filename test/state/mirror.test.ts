@@ -48,6 +48,13 @@ describe("a mirror", () => {
     expect(a.find(keyOf(1), 0, 3 * IDLE_MS + 1)).toBe(NOT_MIRRORED);
   });
 
+  test("look-ups in quick succession keep a flow in use too", () => {
+    const [a] = shards(1, 64);
+    a.remember(keyOf(1), 0, 3, 0);
+    for (let now = 0; now <= 3 * IDLE_MS; now++) expect(a.find(keyOf(1), 0, now)).toBe(3);
+    expect(a.find(keyOf(1), 0, 4 * IDLE_MS + 1)).toBe(NOT_MIRRORED);
+  });
+
   test("a full set makes room for a new flow at the cost of the one not seen for longest", () => {
     const [a] = shards(1, WAYS);
     const numbers = Array.from({ length: WAYS }, (_, index) => index + 1);

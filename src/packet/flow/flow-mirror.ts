@@ -13,7 +13,7 @@ export class FlowMirror {
   /** By the packet's index in its batch. */
   private readonly keys = Array.from({ length: BATCH_MAX }, () => new Int32Array(FLOW_KEY.WORDS));
   private readonly hashes = new Int32Array(BATCH_MAX);
-  /** Indices of the packets that were asked for. */
+  /** Hashes of the packets that were asked for, one after the other. */
   private readonly asked = new Int32Array(BATCH_MAX);
   private count = 0;
   private nowMs = 0;
@@ -38,18 +38,14 @@ export class FlowMirror {
 
   /** Packet `i` of the batch will be looked up. */
   ask(i: number, packet: Int32Array): void {
-    this.hashes[i] = flowKey(packet, this.keys[i] as Int32Array, this.seed);
-    this.asked[this.count++] = i;
+    const hash = flowKey(packet, this.keys[i] as Int32Array, this.seed);
+    this.hashes[i] = hash;
+    this.asked[this.count++] = hash;
   }
 
   /** Has the memory fetch what the look-ups of this batch will read. */
   fetch(): void {
-    const { mirror, hashes, asked, count } = this;
-    let touched = 0;
-    for (let at = 0; at < count; at++) {
-      touched ^= mirror.touch(hashes[asked[at] as number] as number);
-    }
-    this.touched ^= touched;
+    this.touched ^= this.mirror.touch(this.asked, this.count);
   }
 
   /** The bucket of the flow of packet `i`, which was asked for, or `NO_BUCKET`. */
