@@ -68,14 +68,25 @@ export class Worker {
     if (batch.count === 0) return;
     const leased = this.isLeased();
     mirror?.begin(nowMs);
-    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.read(i);
+    this.readAll();
     mirror?.fetch();
-    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.judge(i, leased);
+    this.judgeAll(leased);
     const leftMs = this.leaseLeftMs();
     this.conclude();
     const unleased = leftMs <= 0 ? this.unleased() : 0;
     capture.settle(batch);
     this.count(unleased);
+  }
+
+  /** Loops of their own: the compiler inlines only so much into each function. */
+  private readAll(): void {
+    const { batch } = this.parts;
+    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.read(i);
+  }
+
+  private judgeAll(leased: boolean): void {
+    const { batch } = this.parts;
+    for (let i = 0; i < batch.count; i++) batch.reasons[i] = this.judge(i, leased);
   }
 
   private leaseLeftMs(): number {

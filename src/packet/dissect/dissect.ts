@@ -47,15 +47,29 @@ function dissectNetwork(bytes: Uint8Array, at: number, end: number, packet: Int3
   }
 }
 
+/** Nearly all packets are one of two, and what is short is compiled in one piece with its caller. */
 function dissectTransport(bytes: Uint8Array, end: number, packet: Int32Array): number {
   const at = packet[Field.PAYLOAD] as number;
   const limit = packet[Field.LIMIT] as number;
-  const protocol = packet[Field.PROTOCOL] as number;
-  switch (protocol) {
+  switch (packet[Field.PROTOCOL]) {
     case Protocol.TCP:
       return dissectTcp(bytes, at, limit, end, packet);
     case Protocol.UDP:
       return dissectUdp(bytes, at, limit, end, packet);
+    default:
+      return dissectOther(bytes, at, limit, end, packet);
+  }
+}
+
+function dissectOther(
+  bytes: Uint8Array,
+  at: number,
+  limit: number,
+  end: number,
+  packet: Int32Array,
+): number {
+  const protocol = packet[Field.PROTOCOL] as number;
+  switch (protocol) {
     case Protocol.UDP_LITE:
       return dissectUdpLite(bytes, at, limit, end, packet);
     case Protocol.SCTP:

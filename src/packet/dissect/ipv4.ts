@@ -13,7 +13,7 @@
  * Options are stepped over. The checksum is not verified: the kernel has done so before any hook.
  */
 import { Reason } from "../../state/reason.js";
-import { i32, NO_LIMIT, room, Status, setAddress4, u16 } from "./bytes.js";
+import { i32, room, Status, setAddress4, u16 } from "./bytes.js";
 import { Field } from "./packet.js";
 
 const TOTAL_LENGTH = 2;
@@ -26,10 +26,8 @@ const FIXED_BYTES = 20;
 const MORE_FRAGMENTS = 0x2000;
 const FRAGMENT_OFFSET = 0x1fff;
 
-/** Status of the fixed header and its options. The version is the caller's to look at. */
-export function checkIpv4(bytes: Uint8Array, at: number, limit: number, end: number): number {
-  const fixed = room(at, FIXED_BYTES, limit, end);
-  if (fixed !== Status.OK) return fixed;
+/** Status of a header whose fixed part can be read, options included. */
+function checkIpv4(bytes: Uint8Array, at: number, limit: number, end: number): number {
   const size = headerBytes(bytes, at);
   return size < FIXED_BYTES ? Reason.MALFORMED : room(at, size, limit, end);
 }
@@ -61,8 +59,7 @@ export function dissectIpv4(
   end: number,
   packet: Int32Array,
 ): number {
-  const fixed = room(at, FIXED_BYTES, NO_LIMIT, end);
-  if (fixed !== Status.OK) return fixed;
+  if (at + FIXED_BYTES > end) return Reason.TRUNCATED;
   const limit = at + totalBytes(bytes, at);
   const status = checkIpv4(bytes, at, limit, end);
   if (status !== Status.OK) return status;
@@ -84,6 +81,8 @@ export function dissectQuotedIpv4(
   end: number,
   packet: Int32Array,
 ): number {
+  const fixed = room(at, FIXED_BYTES, limit, end);
+  if (fixed !== Status.OK) return fixed;
   const status = checkIpv4(bytes, at, limit, end);
   if (status !== Status.OK) return status;
   if (isLaterFragment(bytes, at)) return Reason.FRAGMENT;
