@@ -10,11 +10,12 @@
  * that sees it odd or changed takes the entry for absent. In its own shard nobody else writes, and
  * there plain loads do: an Atomics.load costs several times as much.
  *
- * A shard (mirror-shard.ts) is cut in sets of {@link WAYS} entries whose tags share a cache line, so a flow that is
- * not there costs one line and one that is there two. A flow sits at its favourite place in the
- * set, which its hash names, or at the next free one: with half of the places taken three of four
- * look-ups find it at once, which spares the processor a wrong guess. At the bound the entry of the
- * set that was seen longest ago makes room, and `evicted` counts it if it was still in use.
+ * A shard (mirror-shard.ts) is cut in sets of {@link WAYS} entries whose tags share a cache line,
+ * so a flow that is not there costs one line and one that is there two. A flow sits at its
+ * favourite place in the set, which its hash names, or at the next free one: with half of the
+ * places taken three of four look-ups find it at once, which spares the processor a wrong guess. At
+ * the bound the entry of the set that was seen longest ago makes room, and `evicted` counts it if
+ * it was still in use.
  */
 import { Entry, type Shard, shardAt, shardBytes } from "./mirror-shard.js";
 

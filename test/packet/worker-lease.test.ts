@@ -1,4 +1,4 @@
-/** The packet loop and the lease: nothing is accepted after its end, and an accept would be seen. */
+/** The packet loop and the lease: nothing is accepted after its end; an accept would be seen. */
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Worker, type WorkerParts } from "../../src/packet/worker.js";
 import { bootMs } from "../../src/platform/clock.js";

@@ -47,7 +47,7 @@ function dissectNetwork(bytes: Uint8Array, at: number, end: number, packet: Int3
   }
 }
 
-/** Nearly all packets are one of two, and what is short is compiled in one piece with its caller. */
+/** Nearly all packets are of one of two; what is short is compiled in one piece with its caller. */
 function dissectTransport(bytes: Uint8Array, end: number, packet: Int32Array): number {
   const at = packet[Field.PAYLOAD] as number;
   const limit = packet[Field.LIMIT] as number;
