@@ -44,14 +44,14 @@ export function heardOf(world: World, sender: number): World {
 }
 
 /**
- * The process is gone. Nobody may count on what its kernel accepts until the lease ends; what it
- * has sent still arrives.
+ * The process is gone. Nobody may count on what its kernel accepts for a while; what it has sent
+ * still arrives.
  */
 export function crashed(world: World, node: number): World {
   const machine = world.machines[node - 1]?.machine as Machine;
   const orphans = leased(machine, nowOf(world.beat));
   const machines = world.machines.map((one, index) => (index === node - 1 ? null : one));
-  const crash = { node, orphans, untilMs: machine.untilMs, heardBeat: world.beat };
+  const crash = { node, orphans, leaseMs: machine.leaseMs, heardBeat: world.beat };
   const orders = world.orders.filter((order) => order.node !== node);
   return withoutPacketsTo({ ...world, machines, crash, orders }, node);
 }

@@ -52,9 +52,12 @@ export function checkStep(before: World, after: World): void {
     throw new Violation(`bucket ${long} was accepted twice for ${most + 1} heartbeats`);
 }
 
-/** Who takes over from a dead node does so when its kernel accepts nothing any more. */
-export function checkTakeover({ crash, beat }: World, deeds: Deeds): void {
-  if (!crash || nowOf(beat) >= crash.untilMs) return;
+/**
+ * Who takes over from a dead node does so when its kernel accepts nothing any more. Looked at where
+ * the crash is the only fault: what was lost or late makes a node look dead sooner, or heard later.
+ */
+export function checkTakeover({ crash, beat, faults }: World, deeds: Deeds): void {
+  if (!crash || faults > 1 || nowOf(beat) >= nowOf(crash.heardBeat) + crash.leaseMs) return;
   for (const event of deeds.events) {
     if (event.name !== "claim" || event.cause !== "takeover") continue;
     const both = maskOf(event.runs, 31) & crash.orphans;

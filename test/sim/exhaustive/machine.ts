@@ -80,6 +80,8 @@ export interface Machine {
   /** What the kernel accepts until `untilMs`. */
   owned: Mask;
   untilMs: number;
+  /** The longest lease that was granted at once. */
+  leaseMs: number;
   /** `drained` was said: whoever asked for the drain lets it leave next. */
   isDrained: boolean;
   hasLeft: boolean;
@@ -110,7 +112,7 @@ export function newMachine(
   Object.assign((node as unknown as { out: object }).out, { transport });
   const owned = 0;
   const untilMs = Number.NEGATIVE_INFINITY;
-  const state = { owned, untilMs, isDrained: false, hasLeft: false, startMs: now };
+  const state = { owned, untilMs, leaseMs: 0, isDrained: false, hasLeft: false, startMs: now };
   return { id, node, inputs, settings, ...state };
 }
 
@@ -175,6 +177,7 @@ function carryOut(machine: Machine, output: Output, deeds: Deeds, now: number): 
     case "lease":
       machine.owned = output.owned[0];
       machine.untilMs = output.untilMs;
+      machine.leaseMs = Math.max(machine.leaseMs, output.untilMs - now);
       return;
     case "revoke":
       machine.untilMs = Number.NEGATIVE_INFINITY;

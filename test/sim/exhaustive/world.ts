@@ -65,8 +65,8 @@ export interface Crash {
   readonly node: number;
   /** What it accepted when it died: these buckets, and no others, may be uncovered now. */
   readonly orphans: Mask;
-  /** When its kernel stops accepting them, in milliseconds. */
-  readonly untilMs: number;
+  /** For how long its kernel goes on accepting after a heartbeat: the same in all worlds. */
+  readonly leaseMs: number;
   /** Heartbeat in which something of it was last heard. */
   readonly heardBeat: number;
 }
@@ -107,8 +107,7 @@ export function nowOf(beat: number): number {
 export function keyOf(world: World): string {
   const { crash, budget } = world;
   const machines = world.machines.map((one) => one?.number ?? "");
-  const leaseMs = crash ? Math.max(0, crash.untilMs - nowOf(world.beat)) : 0;
-  const dead = crash ? `${crash.node}:${crash.orphans}:${crash.heardBeat}:${leaseMs}` : "";
+  const dead = crash ? `${crash.node}:${crash.orphans}:${crash.heardBeat}` : "";
   const left = `${budget.crash}${budget.loss}${budget.duplicate}${budget.delay}`;
   const orders = world.orders.map(({ kind, node }) => kind[0] + node);
   return [machines, world.packets, world.ticked, orders, left, dead, world.covered, world.twice]
