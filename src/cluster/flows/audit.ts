@@ -124,7 +124,7 @@ export class Audit {
     // It only made room for another translation of the same flow.
     if (this.shelf.replaced.delete(key) && known && !isTranslatedAlike(record, known)) return;
     if (entry && !this.shelf.isOut(entry)) this.lost.add(key);
-    this.author.onGone(record, now);
+    this.author.onGone(key, now);
   }
 
   private readAfter(reason: number, now: number): void {
@@ -150,7 +150,7 @@ export class Audit {
     if (entry && this.shelf.isOut(entry)) return this.shelf.residence?.onFound(bucket);
     const isOwned = this.ledger.owns(bucket);
     if (entry && !isOwned) this.unsure.match(record, entry);
-    if (isOwned || entry || this.ledger.lingers(bucket, now)) this.author.onAlive(record, now);
+    if (isOwned || entry || this.ledger.lingers(bucket, now)) this.author.onAlive(record, now, key);
     // Its owner may not have it: a replica whose end was missed would stay for ever.
     else if (!isOver(record)) this.unsure.keep(key, record);
   }
@@ -158,7 +158,7 @@ export class Audit {
   private onMissing(entry: Entry, now: number): void {
     if (!this.shelf.isIn(entry)) return;
     this.counters.missed += 1;
-    if (Number.isNaN(entry.lostMs)) this.author.onGone(entry.record, now);
+    if (Number.isNaN(entry.lostMs)) this.author.onGone(entry.key, now);
     this.lost.add(entry.key);
   }
 

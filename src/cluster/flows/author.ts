@@ -12,10 +12,11 @@
  */
 import type { Ledger } from "./ledger.js";
 import type { Op, PackedPut } from "./ops.js";
+import { pack, saysTheSame } from "./packed.js";
 import type { Packer } from "./packer.js";
 import { completed } from "./partial.js";
 import { isOver, isUrgent, type Replicated } from "./record.js";
-import { identityOf, keyOf, masterKeyOf, pack, saysTheSame } from "./record-wire.js";
+import { identityOf, keyOf, masterKeyOf } from "./record-wire.js";
 import type { FlowSettings } from "./settings.js";
 import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
@@ -45,10 +46,9 @@ export class Author {
   }
 
   /** The kernel has this record, now so; parts that have not changed may be missing. */
-  onAlive(told: Replicated, now: number): void {
+  onAlive(told: Replicated, now: number, key = keyOf(told)): void {
     // A flow that leaves the filters ends for the peers, whatever becomes of it here.
-    if (isOver(told) || !this.settings.isWanted(told)) return this.onEnd(told, true, now);
-    const key = keyOf(told);
+    if (isOver(told) || !this.settings.isWanted(told)) return this.onEnd(key, true, now);
     const entry = this.shelf.table.get(key);
     const young = this.young.get(key)?.record;
     if (entry) {
@@ -92,8 +92,8 @@ export class Author {
   }
 
   /** The kernel no longer has this record. */
-  onGone(record: Replicated, now: number): void {
-    this.onEnd(record, false, now);
+  onGone(key: string, now: number): void {
+    this.onEnd(key, false, now);
   }
 
   /** What this node let in, and has not told yet. */
@@ -194,8 +194,7 @@ export class Author {
     this.young.hasten(key);
   }
 
-  private onEnd(record: Replicated, isRemembered: boolean, now: number): void {
-    const key = keyOf(record);
+  private onEnd(key: string, isRemembered: boolean, now: number): void {
     const entry = this.shelf.table.get(key);
     const wasWaiting = this.young.has(key);
     this.forget(key);

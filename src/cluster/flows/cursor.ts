@@ -34,8 +34,9 @@ export class ByteWriter {
     return this.u16(Math.floor(value / 2 ** 32)).u32(value % 2 ** 32);
   }
 
+  /** By hand: of so few bytes, `set` takes longer to begin than to copy. */
   raw(bytes: Uint8Array): this {
-    this.bytes.set(bytes, this.at);
+    for (let i = 0; i < bytes.length; i++) this.bytes[this.at + i] = bytes[i];
     this.at += bytes.length;
     return this;
   }
@@ -68,14 +69,26 @@ export class ByteWriter {
   }
 }
 
+const octets = new Uint8Array(OP_BYTES_MAX);
+
 export class ByteReader {
   isBroken = false;
   private at = 0;
 
-  constructor(private readonly bytes: Uint8Array) {}
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly end = bytes.length,
+  ) {}
+
+  /** Of octets that were kept as characters; good until the next one is made of text. */
+  static ofText(text: string): ByteReader {
+    const end = Math.min(text.length, OP_BYTES_MAX);
+    for (let at = 0; at < end; at++) octets[at] = text.charCodeAt(at);
+    return new ByteReader(octets, end);
+  }
 
   get isAtEnd(): boolean {
-    return this.at >= this.bytes.length;
+    return this.at >= this.end;
   }
 
   u8(): number {
@@ -120,7 +133,7 @@ export class ByteReader {
 
   private claim(length: number): number {
     const at = this.at;
-    if (at + length > this.bytes.length) this.isBroken = true;
+    if (at + length > this.end) this.isBroken = true;
     if (this.isBroken) return -1;
     this.at += length;
     return at;

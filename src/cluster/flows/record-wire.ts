@@ -36,11 +36,11 @@ import {
   type Replicated,
 } from "./record.js";
 
-const FLAG = { IPV6: 1, ZONE: 2, EXPECTATION: 4 } as const;
-const PART = { REPLY: 1, MARK: 2, HELPER: 4, MASTER: 8, SHIFTS: 16, VTAGS: 32 } as const;
+export const FLAG = { IPV6: 1, ZONE: 2, EXPECTATION: 4 } as const;
+export const PART = { REPLY: 1, MARK: 2, HELPER: 4, MASTER: 8, SHIFTS: 16, VTAGS: 32 } as const;
 const TRANSLATED = 1;
 const SHIFT_WORDS = 6;
-const IPV6_BYTES = 16;
+export const IPV6_BYTES = 16;
 
 /** What names a record: equal keys, equal flow. */
 export interface Identity {
@@ -62,7 +62,7 @@ export function keyOf(identity: Identity): string {
 
 /** The identity that a key was made of. */
 export function identityOf(key: string, bucket: number): Identity {
-  return { ...readIdentity(new ByteReader(Buffer.from(key, "latin1"))), bucket };
+  return { ...readIdentity(ByteReader.ofText(key)), bucket };
 }
 
 /** Key of the flow that a record was expected by, or that expects it; null for all others. */
@@ -75,41 +75,6 @@ export function masterKeyOf({ master, bucket, zone }: Replicated): string | null
 export function recordBytes(record: Replicated): Uint8Array {
   writeRecord(scratch, record);
   return scratch.take();
-}
-
-/**
- * The same as a string of octets: how a record is kept. As an object, its addresses alone would
- * take several times the memory.
- */
-export function pack(record: Replicated): string {
-  writeRecord(scratch, record);
-  return scratch.takeText();
-}
-
-export function unpack(packed: string): Replicated {
-  return readRecord(new ByteReader(Buffer.from(packed, "latin1")));
-}
-
-/** Whether two records differ in nothing but their time-outs, which shrink by themselves. */
-export function saysTheSame(a: string, b: string): boolean {
-  const timeout = timeoutAt(a);
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at++) {
-    if (a.charCodeAt(at) !== b.charCodeAt(at) && at !== timeout) return false;
-  }
-  return true;
-}
-
-export function timeoutClassOf(packed: string): number {
-  return packed.charCodeAt(timeoutAt(packed));
-}
-
-/** Where a packed record has its time-out. */
-function timeoutAt(packed: string): number {
-  const flags = packed.charCodeAt(0);
-  const addressBytes = (flags & FLAG.IPV6) !== 0 ? IPV6_BYTES : 4;
-  const identityBytes = 8 + 2 * addressBytes + ((flags & FLAG.ZONE) !== 0 ? 2 : 0);
-  return identityBytes + ((flags & FLAG.EXPECTATION) !== 0 ? 1 : 2);
 }
 
 export function writeIdentity(out: ByteWriter, identity: Identity, bucket = identity.bucket): void {
@@ -222,7 +187,7 @@ function readExpectation(from: ByteReader, identity: Identity): Expectation {
   };
 }
 
-function writeEnds(out: ByteWriter, { src, dst, srcPort, dstPort }: Ends): void {
+export function writeEnds(out: ByteWriter, { src, dst, srcPort, dstPort }: Ends): void {
   out.raw(src).raw(dst).u16(srcPort).u16(dstPort);
 }
 

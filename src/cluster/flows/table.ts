@@ -6,8 +6,8 @@
  */
 import { Digests } from "./digest.js";
 import type { Digest } from "./ops.js";
+import { pack, timeoutClassOf, unpack } from "./packed.js";
 import { isUrgent, type Rank, type Replicated, rankOf } from "./record.js";
-import { pack, timeoutClassOf, unpack } from "./record-wire.js";
 import type { Version } from "./version.js";
 
 /**

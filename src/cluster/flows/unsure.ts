@@ -12,8 +12,8 @@
  */
 import type { Author } from "./author.js";
 import type { Ledger } from "./ledger.js";
-import { isTranslatedAlike, type Replicated } from "./record.js";
-import { pack, unpack } from "./record-wire.js";
+import { isPackedAlike, pack, unpack } from "./packed.js";
+import type { Replicated } from "./record.js";
 import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
 
@@ -48,8 +48,8 @@ export class Unsure {
   }
 
   /** A replica that this node let in itself once may be translated as no other node has it. */
-  match(inKernel: Replicated, { record }: Entry): void {
-    if (!isTranslatedAlike(inKernel, record)) this.shelf.replace(inKernel, record);
+  match(inKernel: Replicated, entry: Entry): void {
+    if (!isPackedAlike(entry.packed, inKernel)) this.shelf.replace(inKernel, entry.record);
   }
 
   /** The kernel says that a flow is no more. */

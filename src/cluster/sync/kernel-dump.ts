@@ -2,8 +2,8 @@
 import type { ExpectationRecord, FlowRecord } from "../../kernel/conntrack/record.js";
 import { ConntrackTable } from "../../kernel/conntrack/table.js";
 import type { MarkField } from "../../state/mark-field.js";
+import { pack, unpack } from "../flows/packed.js";
 import type { Replicated } from "../flows/record.js";
-import { pack, unpack } from "../flows/record-wire.js";
 import { flowOf } from "./convert.js";
 import type { KernelExpectations } from "./kernel-expectations.js";
 

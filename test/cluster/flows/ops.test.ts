@@ -1,6 +1,7 @@
 /** What is in a DATA payload, byte by byte. */
 import { describe, expect, test } from "vitest";
 import { encodeOp, type Op, readOps } from "../../../src/cluster/flows/ops.js";
+import { pack, saysTheSame, timeoutClassOf, unpack } from "../../../src/cluster/flows/packed.js";
 import { Packer } from "../../../src/cluster/flows/packer.js";
 import {
   type Expectation,
@@ -13,11 +14,7 @@ import {
 import {
   identityOf as identityOfKey,
   keyOf,
-  pack,
   recordBytes,
-  saysTheSame,
-  timeoutClassOf,
-  unpack,
 } from "../../../src/cluster/flows/record-wire.js";
 import { BODY_BYTES } from "../../../src/cluster/limits.js";
 import { flow } from "./flows.js";

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Author } from "../../../src/cluster/flows/author.js";
 import type { Ledger } from "../../../src/cluster/flows/ledger.js";
+import { pack } from "../../../src/cluster/flows/packed.js";
 import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
 import { flowSettings } from "../../../src/cluster/flows/settings.js";
@@ -11,6 +12,7 @@ import { Unsure } from "../../../src/cluster/flows/unsure.js";
 import { emptyBitmap } from "../../../src/cluster/ranges/bitmap.js";
 import { flow as numbered } from "./flows.js";
 
+const entryOf = (record: Replicated | undefined) => record && { record, packed: pack(record) };
 const flow = (bucket: number) => numbered(1, bucket);
 
 describe("an unsure flow", () => {
@@ -25,9 +27,9 @@ describe("an unsure flow", () => {
   beforeEach(() => {
     [told, deleted] = [[], []];
     [owned, good, table, changed] = [new Set(), new Set(), new Map(), []];
-    const get = (key: string) => table.has(key) && { record: table.get(key) };
+    const get = (key: string) => entryOf(table.get(key));
     const shelf = {
-      table: { max: 3, get: (key: string) => get(key) || undefined },
+      table: { max: 3, get },
       replace: (before: Replicated, after: Replicated) => changed.push([before, after]),
       change: (_: string, record: Replicated) => deleted.push(record),
       isOut: () => false,
