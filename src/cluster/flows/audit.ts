@@ -120,7 +120,7 @@ export class Audit {
     if (this.askedMs !== null) this.goneSince.add(key);
     this.unsure.forget(key, record.bucket);
     const entry = this.shelf.table.get(key);
-    const known = this.author.untold(key) ?? entry?.record;
+    const known = entry?.record ?? this.author.untold(key);
     // It only made room for another translation of the same flow.
     if (this.shelf.replaced.delete(key) && known && !isTranslatedAlike(record, known)) return;
     if (entry && !this.shelf.isOut(entry)) this.lost.add(key);

@@ -11,12 +11,12 @@
  * up. It is told at once, under the old term, so that the new owner gets it unless it knows better.
  */
 import type { Ledger } from "./ledger.js";
-import type { Op, PackedPut } from "./ops.js";
-import { pack, saysTheSame } from "./packed.js";
+import { isPackedAlike, pack, saysTheSame } from "./packed.js";
 import type { Packer } from "./packer.js";
 import { completed } from "./partial.js";
-import { isOver, isUrgent, type Replicated } from "./record.js";
+import { isBelow, isOver, isUrgent, type Replicated, rankOf } from "./record.js";
 import { identityOf, keyOf, masterKeyOf } from "./record-wire.js";
+import { Relays } from "./relays.js";
 import type { FlowSettings } from "./settings.js";
 import type { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
@@ -28,7 +28,7 @@ export class Author {
   readonly young: Young;
   private readonly dying = new Set<string>();
   private readonly late = new Map<string, Replicated>();
-  private relays: (Op | PackedPut)[] = [];
+  readonly relays: Relays;
   private sequence = 0;
 
   constructor(
@@ -37,12 +37,13 @@ export class Author {
     private readonly ledger: Ledger,
     private readonly packer: Packer,
   ) {
+    this.relays = new Relays(shelf);
     this.young = new Young(settings.windowMs, settings.unrepliedMs);
   }
 
   /** Changes that wait to be sent. */
   get backlog(): number {
-    return this.young.size + this.dying.size + this.late.size + this.relays.length;
+    return this.young.size + this.dying.size + this.late.size + this.relays.size;
   }
 
   /** The kernel has this record, now so; parts that have not changed may be missing. */
@@ -133,27 +134,11 @@ export class Author {
     }
   }
 
-  /**
-   * Repeats to all what a dead node said last: some may have missed it, and it cannot repeat it.
-   */
-  relay(dead: number, sinceMs: number): void {
-    for (const { packed, version, atMs } of this.shelf.table.all()) {
-      if (version.writer === dead && atMs >= sinceMs) {
-        this.relays.push({ op: "packed", version, packed });
-      }
-    }
-    for (const [key, { bucket, version, atMs }] of this.shelf.tombstones.all()) {
-      if (version.writer === dead && atMs >= sinceMs) {
-        this.relays.push({ op: "remove", version, identity: identityOf(key, bucket) });
-      }
-    }
-  }
-
   /** Tells what is due, in at most `frames` frames or a little more; the rest waits. */
   tell(frames: number, now: number): void {
     const mayGoOn = () => this.packer.frames < frames;
-    this.counters.relayed += this.relays.length;
-    for (const op of this.relays.splice(0)) this.packer.add(op);
+    this.counters.relayed += this.relays.size;
+    for (const op of this.relays.take()) this.packer.add(op);
     for (const key of this.dying) {
       if (!mayGoOn()) return;
       this.dying.delete(key);
@@ -184,7 +169,7 @@ export class Author {
 
   /** A new incarnation tells all anew; only what waits for its window is kept. */
   restart(): void {
-    this.relays = [];
+    this.relays.clear();
     this.late.clear();
   }
 
@@ -224,8 +209,7 @@ export class Author {
     const present = this.shelf.table.get(key);
     const known = present ?? this.shelf.tombstones.find(key);
     if (known && !isNewer(version, known.version)) {
-      // The new owner was first. If it has ended the flow, nobody will say so again.
-      if (!present && !this.ledger.owns(record.bucket)) this.shelf.kernel("delete", record);
+      this.giveWay(key, record, present, now);
       return null;
     }
     const entry = this.shelf.put(key, record, version, now);
@@ -234,6 +218,20 @@ export class Author {
     this.counters.told += 1;
     if (!this.ledger.owns(record.bucket)) this.ledger.touch(record.bucket, now);
     return entry;
+  }
+
+  /**
+   * Another owner was first. If it has ended the flow, nobody will say so again. But where the
+   * bucket is still ours, one of the two gives it up, or our term will be above: that is waited for.
+   */
+  private giveWay(key: string, record: Replicated, present: Entry | undefined, now: number): void {
+    const { bucket } = record;
+    if (present && isPackedAlike(present.packed, record)) return;
+    const isContested = !this.ledger.isHolder(bucket, this.settings.node);
+    const mayWin = !present || (isContested && !isBelow(rankOf(record), present.rank));
+    if (this.ledger.owns(bucket) && mayWin) this.young.postpone(key, record, now);
+    else if (present) this.shelf.replace(record, present.record);
+    else this.shelf.kernel("delete", record);
   }
 
   private nextVersion(bucket: number): Version {

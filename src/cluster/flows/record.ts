@@ -111,6 +111,10 @@ function isSameAddress(a: Uint8Array, b: Uint8Array): boolean {
 export const RANKS = ["unreplied", "replied", "kept"] as const;
 export type Rank = (typeof RANKS)[number];
 
+export function isBelow(a: Rank, b: Rank): boolean {
+  return RANKS.indexOf(a) < RANKS.indexOf(b);
+}
+
 export function rankOf(record: Replicated): Rank {
   if (record.kind === "expectation") return "unreplied";
   if ((record.status & STATUS.ASSURED) !== 0) return "kept";

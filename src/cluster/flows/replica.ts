@@ -19,7 +19,7 @@ import type { Ledger } from "./ledger.js";
 import type { Op } from "./ops.js";
 import { saysTheSame } from "./packed.js";
 import type { PeerFlows } from "./peer.js";
-import { isTranslatedAlike, RANKS, type Replicated, rankOf } from "./record.js";
+import { isBelow, isTranslatedAlike, type Replicated, rankOf } from "./record.js";
 import { keyOf } from "./record-wire.js";
 import type { Shelf } from "./shelf.js";
 import { Entry } from "./table.js";
@@ -108,8 +108,8 @@ export class Replica {
    */
   private isOurs(untold: Replicated, told: Replicated, { term }: Version): boolean {
     if (isTranslatedAlike(untold, told)) return true;
-    const isNoLess = RANKS.indexOf(rankOf(untold)) >= RANKS.indexOf(rankOf(told));
-    return isNoLess && this.ledger.ownTerm(told.bucket) > term;
+    const isLess = isBelow(rankOf(untold), rankOf(told));
+    return !isLess && this.ledger.ownTerm(told.bucket) > term;
   }
 
   private onRemove(peer: Follower, { version, identity }: Of<"remove">, now: number): void {

@@ -117,7 +117,7 @@ export class FlowSync {
   onPeerDown(peer: Member, now: number): FlowOutput[] {
     this.now = now;
     this.broadcast.peerDown(peer);
-    this.author.relay(peer.node, now - LAST_WORDS_MS);
+    this.author.relays.collect(peer.node, now - LAST_WORDS_MS);
     this.hold.settle();
     return this.flush();
   }

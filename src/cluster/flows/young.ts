@@ -9,7 +9,8 @@
  * queue wait equally long, so it is in the order in which they fall due; one that gets its reply
  * late goes to the end of the other queue, which costs it at most one window more.
  *
- * Urgent records do not wait at all; a master goes before what it expects.
+ * Urgent records do not wait at all; a master goes before what it expects. What could not be told
+ * when it was due, since a peer's word is newer, waits from then on as if it had just come.
  */
 import { YOUNG_MAX } from "../limits.js";
 import type { Replicated } from "./record.js";
@@ -30,6 +31,7 @@ export class Young {
   private readonly urgent = new Map<string, Waiting>();
   private readonly replied = new Map<string, Waiting>();
   private readonly unreplied = new Map<string, Waiting>();
+  private readonly postponed = new Map<string, Waiting>();
 
   constructor(
     private readonly windowMs: number,
@@ -38,7 +40,8 @@ export class Young {
   ) {}
 
   get size(): number {
-    return this.urgent.size + this.replied.size + this.unreplied.size;
+    const { urgent, replied, unreplied, postponed } = this;
+    return urgent.size + replied.size + unreplied.size + postponed.size;
   }
 
   has(key: string): boolean {
@@ -46,7 +49,8 @@ export class Young {
   }
 
   get(key: string): Waiting | undefined {
-    return this.urgent.get(key) ?? this.replied.get(key) ?? this.unreplied.get(key);
+    const { urgent, replied, unreplied, postponed } = this;
+    return urgent.get(key) ?? replied.get(key) ?? unreplied.get(key) ?? postponed.get(key);
   }
 
   /** A record is now so; it waits since it was first set. */
@@ -54,12 +58,18 @@ export class Young {
     const known = this.get(key);
     if (!known && !this.hasRoom()) return;
     const waiting = { record, sinceMs: known?.sinceMs ?? now, seenMs: now };
+    this.postponed.delete(key);
     if (this.urgent.has(key)) this.urgent.set(key, waiting);
     else if (rankOf(record) === "unreplied") this.unreplied.set(key, waiting);
     else {
       this.unreplied.delete(key);
       this.replied.set(key, waiting);
     }
+  }
+
+  /** Waits for the next {@link due}, and then once more for the window. */
+  postpone(key: string, record: Replicated, now: number): void {
+    if (this.hasRoom()) this.postponed.set(key, { record, sinceMs: now, seenMs: now });
   }
 
   /** What waits under this key waits no longer. */
@@ -80,7 +90,9 @@ export class Young {
 
   /** Those whose window is over, by key. */
   due(now: number): Iterable<[string, Waiting]> {
-    return this.size === 0 ? NONE : this.dueOfAll(now);
+    if (this.size === 0) return NONE;
+    for (const [key, { record }] of this.postponed) this.set(key, record, now);
+    return this.dueOfAll(now);
   }
 
   private *dueOfAll(now: number): Generator<[string, Waiting]> {
@@ -106,7 +118,7 @@ export class Young {
   }
 
   private all(): Map<string, Waiting>[] {
-    return [this.urgent, this.replied, this.unreplied];
+    return [this.urgent, this.replied, this.unreplied, this.postponed];
   }
 
   private hasRoom(): boolean {

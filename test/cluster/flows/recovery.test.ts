@@ -2,7 +2,11 @@
 import { describe, expect, test } from "vitest";
 import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
-import { TABLE_FRAMES_PER_TICK, UNREPLIED_WINDOWS } from "../../../src/cluster/limits.js";
+import {
+  CONTEST_MS,
+  TABLE_FRAMES_PER_TICK,
+  UNREPLIED_WINDOWS,
+} from "../../../src/cluster/limits.js";
 import { ASSURED, flow } from "./flows.js";
 import type { Box } from "./net.js";
 import { bucketOf, counters, has, open, settled, TOLD_MS, WINDOW_MS } from "./settled.js";
@@ -204,6 +208,41 @@ describe("drift and lost events", () => {
     world.run(TOLD_MS + 200);
     expect(ports(world)).toEqual(["5002", "5002"]);
     expect(world.boxes.map((box) => counters(world, box).removed)).toEqual([0, 0]);
+  });
+
+  test("an owner whose word comes second, under an older term, takes the other's translation", () => {
+    const world = settled(25, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    world.own(b, [...b.owned, bucket]);
+    world.alive(b, flow(1, bucket, translated(5002, ASSURED)));
+    world.run(TOLD_MS);
+    world.alive(a, flow(1, bucket, translated(5001, ASSURED)));
+    world.run(TOLD_MS);
+    world.own(
+      a,
+      [...a.owned].filter((each) => each !== bucket),
+    );
+    world.run(TOLD_MS);
+    expect(ports(world)).toEqual(["5002", "5002"]);
+    expect(world.differences()).toEqual([]);
+  });
+
+  test("a flow that another owner ended under a higher term is told when it is our bucket", () => {
+    const world = settled(26, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    const before = [...b.owned];
+    world.own(b, [...before, bucket]);
+    world.alive(b, flow(1, bucket));
+    world.run(TOLD_MS);
+    world.gone(b, flow(1, bucket));
+    world.run(TOLD_MS);
+    world.own(b, before);
+    world.alive(a, flow(1, bucket));
+    world.run(CONTEST_MS + 2 * TOLD_MS);
+    expect(world.union()).toEqual([keyOf(flow(1, bucket))]);
+    expect(world.differences()).toEqual([]);
   });
 
   test("a node that starts takes the others' translation of a flow that its kernel has", () => {
