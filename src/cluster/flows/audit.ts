@@ -76,8 +76,8 @@ export class Audit {
   /** What the kernel says of its table. */
   onEvents(events: readonly KernelEvent[], now: number): void {
     for (const { kind, record } of events) {
-      if (kind === "alive") this.author.onAlive(record, now);
-      else this.onGone(record, now);
+      if (kind === "gone") this.onGone(record, now);
+      else if (!this.isReplaced(record)) this.author.onAlive(record, now);
     }
   }
 
@@ -113,6 +113,15 @@ export class Audit {
     for (const key of this.lost) this.recreate(key, now);
     if (this.askedMs === null) this.counters.swept += this.unsure.settle(now);
     this.counters.refreshed += this.upkeep?.onTick(now) ?? 0;
+  }
+
+  /** Whether this is old news of a translation that made room for that of the table. */
+  private isReplaced(record: Replicated): boolean {
+    if (this.shelf.replaced.size === 0) return false;
+    const key = keyOf(record);
+    const entry = this.shelf.table.get(key);
+    if (!entry || !this.shelf.replaced.has(key)) return false;
+    return !isTranslatedAlike(record, entry.record);
   }
 
   private onGone(record: Replicated, now: number): void {
