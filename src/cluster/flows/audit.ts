@@ -43,7 +43,7 @@ export class Audit {
   readonly counters = { dumps: 0, eventLosses: 0, missed: 0, recreated: 0, swept: 0, refreshed: 0 };
   private askedMs: number | null = null;
   private mustRepeat = false;
-  private readonly goneSince = new Set<string>();
+  private readonly endedSince = new Set<string>();
   /** Replicas that the kernel has dropped. */
   private readonly lost = new Set<string>();
   private readonly unsure: Unsure;
@@ -77,7 +77,7 @@ export class Audit {
   onEvents(events: readonly KernelEvent[], now: number): void {
     for (const { kind, record } of events) {
       if (kind === "gone") this.onGone(record, now);
-      else if (!this.isReplaced(record)) this.author.onAlive(record, now);
+      else if (!this.isReplaced(record)) this.onAlive(record, now);
     }
   }
 
@@ -95,7 +95,7 @@ export class Audit {
     for (const record of records) {
       const key = keyOf(record);
       present.add(key);
-      if (!this.goneSince.has(key)) this.take(record, key, now);
+      if (!this.endedSince.has(key)) this.take(record, key, now);
     }
     for (const entry of this.shelf.table.all()) {
       if (entry.seenMs <= askedMs && !present.has(entry.key)) this.onMissing(entry, now);
@@ -124,16 +124,26 @@ export class Audit {
     return !isTranslatedAlike(record, entry.record);
   }
 
+  private onAlive(record: Replicated, now: number): void {
+    if (isOver(record)) this.noteEnd(keyOf(record), record.bucket);
+    this.author.onAlive(record, now);
+  }
+
   private onGone(record: Replicated, now: number): void {
     const key = keyOf(record);
-    if (this.askedMs !== null) this.goneSince.add(key);
-    this.unsure.forget(key, record.bucket);
+    this.noteEnd(key, record.bucket);
     const entry = this.shelf.table.get(key);
     const known = entry?.record ?? this.author.untold(key);
     // It only made room for another translation of the same flow.
     if (this.shelf.replaced.delete(key) && known && !isTranslatedAlike(record, known)) return;
     if (entry && !this.shelf.isOut(entry)) this.lost.add(key);
     this.author.onGone(key, now);
+  }
+
+  /** What was read of the flow, or is being read, may be of before its end. */
+  private noteEnd(key: string, bucket: number): void {
+    if (this.askedMs !== null) this.endedSince.add(key);
+    this.unsure.forget(key, bucket);
   }
 
   private readAfter(reason: number, now: number): void {
@@ -148,7 +158,7 @@ export class Audit {
   private ask(now: number): void {
     this.askedMs = now;
     this.mustRepeat = false;
-    this.goneSince.clear();
+    this.endedSince.clear();
     this.counters.dumps += 1;
     this.shelf.out({ kind: "dump" });
   }

@@ -7,7 +7,7 @@ import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
 import { flowSettings } from "../../../src/cluster/flows/settings.js";
 import type { Shelf } from "../../../src/cluster/flows/shelf.js";
-import { FlowSync } from "../../../src/cluster/flows/sync.js";
+import { FlowSync, type KernelEvent } from "../../../src/cluster/flows/sync.js";
 import { Unsure } from "../../../src/cluster/flows/unsure.js";
 import { emptyBitmap } from "../../../src/cluster/ranges/bitmap.js";
 import { flow as numbered } from "./flows.js";
@@ -104,7 +104,7 @@ describe("an unsure flow", () => {
   });
 });
 
-describe("C3: an unsure flow whose end was lost is never told", () => {
+describe("C3: a flow that has ended is not told because it was read before", () => {
   const [ended, alive] = [numbered(1, 1), numbered(2, 2)];
   const all = emptyBitmap(16).fill(0xffff);
   let sync: FlowSync;
@@ -112,7 +112,6 @@ describe("C3: an unsure flow whose end was lost is never told", () => {
   beforeEach(() => {
     sync = new FlowSync(flowSettings({ node: 1, buckets: 16, random32: () => 1 }), 0);
     sync.onDump([ended, alive], 10);
-    sync.onEventLoss(20);
   });
 
   const told = () => {
@@ -120,16 +119,34 @@ describe("C3: an unsure flow whose end was lost is never told", () => {
     return [...sync.shelf.table.all()].map(({ key }) => key);
   };
 
-  test("where its bucket comes after the table was read again", () => {
+  test("where its end was lost, and its bucket comes after the table was read again", () => {
+    sync.onEventLoss(20);
     sync.onDump([alive], 30);
     sync.onRange(all, 1, 30);
     expect(told()).toEqual([keyOf(alive)]);
   });
 
   test("nor where it comes before", () => {
+    sync.onEventLoss(20);
     sync.onRange(all, 1, 25);
     sync.onTick(25);
     sync.onDump([alive], 30);
+    expect(told()).toEqual([keyOf(alive)]);
+  });
+
+  const over: KernelEvent = { kind: "alive", record: { ...ended, state: "over" } };
+
+  test("nor where the kernel still remembers it as over", () => {
+    sync.onEvents([over], 20);
+    sync.onRange(all, 1, 30);
+    expect(told()).toEqual([keyOf(alive)]);
+  });
+
+  test("nor where that is heard while the table is being read", () => {
+    sync.onRange(all, 1, 20);
+    sync.onEventLoss(20);
+    sync.onEvents([over], 25);
+    sync.onDump([ended, alive], 30);
     expect(told()).toEqual([keyOf(alive)]);
   });
 });
