@@ -222,7 +222,7 @@ export class Author {
 
   /**
    * Another owner was first. If it has ended the flow, nobody will say so again. But where the
-   * bucket is still ours, one of the two gives it up, or our term will be above: that is waited for.
+   * bucket is still ours, one of the two gives it up, or our term will be above: we wait for that.
    */
   private giveWay(key: string, record: Replicated, present: Entry | undefined, now: number): void {
     const { bucket } = record;

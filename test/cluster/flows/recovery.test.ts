@@ -1,6 +1,8 @@
 /** Newcomers, lost threads, partitions, drift, lost kernel events, floods: what repairs itself. */
 import { describe, expect, test } from "vitest";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
+import { flowSettings } from "../../../src/cluster/flows/settings.js";
+import { FlowSync } from "../../../src/cluster/flows/sync.js";
 import { TABLE_FRAMES_PER_TICK, UNREPLIED_WINDOWS } from "../../../src/cluster/limits.js";
 import { flow } from "./flows.js";
 import type { Box } from "./net.js";
@@ -158,6 +160,19 @@ describe("drift and lost events", () => {
     world.run(1500);
     expect(has(b, record)).toBe(true);
     expect(counters(world, b).recreated).toBe(1);
+  });
+
+  test("a flow whose end was lost while nobody owned its bucket is not told when we do", () => {
+    const random32 = () => 1;
+    const settings = flowSettings({ node: 1, buckets: 4, windowMs: 0, random32 });
+    const sync = new FlowSync(settings, 0);
+    sync.onDump([flow(1, 2)], 10);
+    sync.onEventLoss(20);
+    sync.onRange(Uint32Array.of(0b1111), 1, 30);
+    sync.onTick(40);
+    sync.onDump([flow(2, 2)], 50);
+    sync.onTick(60);
+    expect([...sync.shelf.table.all()].map(({ key }) => key)).toEqual([keyOf(flow(2, 2))]);
   });
 
   test("a flood without replies is neither told nor kept beyond its bound", () => {

@@ -1,0 +1,123 @@
+/** Flows that two nodes let in: each end of them, and each translation, is one in the end. */
+import { describe, expect, test } from "vitest";
+import type { Replicated } from "../../../src/cluster/flows/record.js";
+import { keyOf } from "../../../src/cluster/flows/record-wire.js";
+import { CONTEST_MS } from "../../../src/cluster/limits.js";
+import { ASSURED, flow } from "./flows.js";
+import { bucketOf, counters, open, settled, TOLD_MS } from "./settled.js";
+import type { FlowWorld } from "./world.js";
+
+const portOf = (record: Replicated) => (record.kind === "flow" ? record.reply.dstPort : 0);
+const translated = (port: number, status: number) => {
+  const { reply } = flow(1, 0);
+  return { reply: { ...reply, dstPort: port }, status };
+};
+const ports = (world: FlowWorld) =>
+  world.boxes.map(({ kernel }) => [...kernel.values()].map(portOf).join());
+
+describe("a flow of two owners", () => {
+  test.each([
+    ["is young", 0],
+    ["was young when the bucket was given up", 10],
+  ])("a flow that two owners let in is translated alike everywhere, where one %s", (_, ms) => {
+    const world = settled(21, 3);
+    const [a, b, c] = world.boxes;
+    const bucket = bucketOf(a);
+    world.own(b, [...b.owned, bucket]);
+    world.alive(a, flow(1, bucket, translated(5001, 0)));
+    world.alive(b, flow(1, bucket, translated(5002, ASSURED)));
+    world.run(ms);
+    if (ms > 0) {
+      world.own(
+        a,
+        [...a.owned].filter((each) => each !== bucket),
+      );
+    }
+    world.run(TOLD_MS + 100);
+    expect(c.kernel.size).toBe(1);
+    expect(new Set(ports(world)).size).toBe(1);
+  });
+
+  test("to take another translation is no end of the flow", () => {
+    const world = settled(24, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    world.own(b, [...b.owned, bucket]);
+    world.alive(a, flow(1, bucket, translated(5001, ASSURED)));
+    world.run(TOLD_MS);
+    world.alive(b, flow(1, bucket, translated(5002, ASSURED)));
+    world.run(TOLD_MS + 200);
+    expect(ports(world)).toEqual(["5002", "5002"]);
+    expect(world.boxes.map((box) => counters(world, box).removed)).toEqual([0, 0]);
+  });
+
+  test("nor where an event from before it is read after it", () => {
+    const world = settled(24, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    const before = flow(1, bucket, translated(5001, ASSURED));
+    world.own(b, [...b.owned, bucket]);
+    world.alive(a, before);
+    world.run(TOLD_MS);
+    world.alive(b, flow(1, bucket, translated(5002, ASSURED)));
+    for (let ms = 0; ms < TOLD_MS && a.events.length === 0; ms++) world.run(1);
+    expect(a.events.map(({ kind }) => kind)).toContain("gone");
+    a.events.unshift({ kind: "alive", record: before });
+    world.run(TOLD_MS + 200);
+    expect(ports(world)).toEqual(["5002", "5002"]);
+    expect(world.boxes.map((box) => counters(world, box).removed)).toEqual([0, 0]);
+  });
+
+  test("an owner who comes second, under an older term, takes the other's translation", () => {
+    const world = settled(25, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    world.own(b, [...b.owned, bucket]);
+    world.alive(b, flow(1, bucket, translated(5002, ASSURED)));
+    world.run(TOLD_MS);
+    world.alive(a, flow(1, bucket, translated(5001, ASSURED)));
+    world.run(TOLD_MS);
+    world.own(
+      a,
+      [...a.owned].filter((each) => each !== bucket),
+    );
+    world.run(TOLD_MS);
+    expect(ports(world)).toEqual(["5002", "5002"]);
+    expect(world.differences()).toEqual([]);
+  });
+
+  test("a flow that another owner ended under a higher term is told when it is our bucket", () => {
+    const world = settled(26, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    const before = [...b.owned];
+    world.own(b, [...before, bucket]);
+    world.alive(b, flow(1, bucket));
+    world.run(TOLD_MS);
+    world.gone(b, flow(1, bucket));
+    world.run(TOLD_MS);
+    world.own(b, before);
+    world.alive(a, flow(1, bucket));
+    world.run(CONTEST_MS + 2 * TOLD_MS);
+    expect(world.union()).toEqual([keyOf(flow(1, bucket))]);
+    expect(world.differences()).toEqual([]);
+  });
+
+  test("a node that starts takes the others' translation of a flow that its kernel has", () => {
+    const world = settled(23, 2);
+    const [a, b] = world.boxes;
+    const record = open(world, a, 1, translated(5001, ASSURED));
+    world.run(TOLD_MS);
+    world.crash(b);
+    b.kernel.set(keyOf(record), { ...record, ...translated(5002, ASSURED) });
+    world.run(1000);
+    world.start(b);
+    world.run(3000);
+    expect(ports(world)).toEqual(["5001", "5001"]);
+    const foreign = a.owned.has(record.bucket) ? b : a;
+    foreign.kernel.set(keyOf(record), { ...record, ...translated(5003, ASSURED) });
+    world.act(foreign, (sync) => sync.onResync(world.now));
+    world.run(1000);
+    expect(ports(world)).toEqual(["5001", "5001"]);
+  });
+});
