@@ -3,6 +3,7 @@ import { BucketHash } from "../../dist/packet/flow/bucket.js";
 import { TranslatedPorts } from "../../dist/packet/flow/translated-ports.js";
 import { Worker } from "../../dist/packet/worker.js";
 import { bootMs } from "../../dist/platform/clock.js";
+import { inlineMore } from "../../dist/platform/compiler.js";
 import { BATCH_MAX } from "../../dist/platform/native.js";
 import { allocateShared, SharedState } from "../../dist/state/layout.js";
 import { writeLease } from "../../dist/state/lease-word.js";
@@ -25,6 +26,7 @@ export const UNKNOWN = MASK | 0;
  *   drop costs is not asked here
  */
 export function workerOf(mode, flows, mirror) {
+  inlineMore();
   const state = new SharedState(allocateShared(BUCKETS, 1));
   state.owned.fill(-1);
   writeLease(state.words, state.leaseAt, bootMs() + LEASE_MS);

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { MIRROR_FLOWS, MIRROR_IDLE_MS } from "../config/limits.js";
 import type { DataplaneConfig, HashMode } from "../config/types.js";
+import { inlineMore } from "../platform/compiler.js";
 import type { TableMemory } from "../platform/table-memory.js";
 import { enterThread } from "../platform/threads.js";
 import { type SharedBuffer, SharedState } from "../state/layout.js";
@@ -33,6 +34,7 @@ const SCHEDULING = { nice: -10 };
 
 const data = workerData as PacketThreadData;
 enterThread(`sw-packet-${data.index}`, SCHEDULING);
+inlineMore();
 const { dataplane, hash, seed } = data;
 const capture = new NfqueueCapture({ number: data.queue, ...dataplane }, data.wakeFd, "ordered");
 const worker = new Worker({
