@@ -26,6 +26,7 @@ const BENCHES = {
   takeover: "./takeover.mjs",
   gc: "./gc.mjs",
   "broadcast-loss": "./broadcast-loss.mjs",
+  idle: "./idle.mjs",
 };
 
 const ROUNDS_MAX = 100;

@@ -42,17 +42,30 @@ export async function idleShare() {
 
 const NS_PER_MS = 1e6;
 
-/**
- * Milliseconds that each thread of a process has run, by the thread's name; threads of one name
- * together. What interrupts did meanwhile is not in it.
- */
+/** Milliseconds that a task of a process has run. What interrupts did meanwhile is not in it. */
+function taskMs(pid, task) {
+  return (
+    Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]) / NS_PER_MS
+  );
+}
+
+/** The same of its first thread, which has the name of all that Node starts beside it. */
+export const mainMs = (pid) => taskMs(pid, pid);
+
+/** Milliseconds that the programs have used which a process has started and seen end. */
+export function childrenMs(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[13]) + Number(fields[14])) * MS_PER_TICK;
+}
+
+/** Milliseconds that each thread has run, by the thread's name; threads of one name together. */
 export function threadMs(pid) {
   const found = {};
   for (const task of readdirSync(`/proc/${pid}/task`)) {
-    const read = (name) => readFileSync(`/proc/${pid}/task/${task}/${name}`, "utf8");
     try {
-      const name = read("comm").trim();
-      found[name] = (found[name] ?? 0) + Number(read("schedstat").split(" ")[0]) / NS_PER_MS;
+      const name = readFileSync(`/proc/${pid}/task/${task}/comm`, "utf8").trim();
+      found[name] = (found[name] ?? 0) + taskMs(pid, task);
     } catch {
       // The thread has ended since the directory was read.
     }

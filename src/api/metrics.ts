@@ -95,7 +95,7 @@ export interface MetricsServer {
  */
 export async function openMetrics(
   endpoint: Endpoint,
-  status: () => StatusReport,
+  status: () => Promise<StatusReport>,
 ): Promise<MetricsServer> {
   const pages = new Pages(status);
   const server = boundedServer((method, path) => answer(method, path, pages));
@@ -110,13 +110,16 @@ class Pages {
   private madeMs = Number.NEGATIVE_INFINITY;
   private page: Promise<string> = Promise.resolve("");
 
-  constructor(private readonly status: () => StatusReport) {}
+  constructor(private readonly status: () => Promise<StatusReport>) {}
 
   newest(): Promise<string> {
     const now = bootMs();
     if (now - this.madeMs < METRICS_PAGE_MS) return this.page;
-    this.page = metricsText(this.status());
+    this.page = this.status().then(metricsText);
     this.madeMs = now;
+    this.page.catch(() => {
+      this.madeMs = Number.NEGATIVE_INFINITY; // whoever asks next has it made anew
+    });
     return this.page;
   }
 }

@@ -28,9 +28,10 @@ export class SocketError extends Error {
 }
 
 export interface ApiHandlers {
-  status(): StatusReport;
+  /** Rejects with `Refusal` where it cannot tell yet. */
+  status(): Promise<StatusReport>;
   /** Flows of the cluster in the kernel's table: `FlowReport` as JSON, one a line, in chunks. */
-  flows(): AsyncIterable<string>;
+  flows(): Promise<AsyncIterable<string>>;
   /** The last events as JSON lines, oldest first. */
   events(): AsyncIterable<string>;
   /** Resolves once the node has begun to drain. Rejects with `Refusal` where it cannot. */
@@ -124,12 +125,17 @@ interface Route {
   answer(handlers: ApiHandlers): Answer | Promise<Answer>;
 }
 
+/** Shows a part of the status. */
+function shown(part: (status: StatusReport) => unknown): Route {
+  return { method: "GET", answer: async (handlers) => json(200, part(await handlers.status())) };
+}
+
 const ROUTES: Readonly<Record<string, Route>> = {
-  "/v1/status": { method: "GET", answer: (handlers) => json(200, handlers.status()) },
-  "/v1/nodes": { method: "GET", answer: (handlers) => json(200, nodesOf(handlers.status())) },
-  "/v1/ranges": { method: "GET", answer: (handlers) => json(200, rangesOf(handlers.status())) },
+  "/v1/status": shown((status) => status),
+  "/v1/nodes": shown(nodesOf),
+  "/v1/ranges": shown(rangesOf),
   "/v1/events": { method: "GET", answer: (handlers) => jsonLines(handlers.events()) },
-  "/v1/flows": { method: "GET", answer: (handlers) => jsonLines(handlers.flows()) },
+  "/v1/flows": { method: "GET", answer: async (handlers) => jsonLines(await handlers.flows()) },
   "/v1/drain": { method: "POST", answer: (handlers) => begun(handlers.drain()) },
   "/v1/join": { method: "POST", answer: (handlers) => begun(handlers.join()) },
   "/v1/resync": { method: "POST", answer: (handlers) => begun(handlers.resync()) },

@@ -1,12 +1,8 @@
-/** Packets that the kernel decided on before or after we saw them, read back from it. */
-import { execFile } from "node:child_process";
+/** Packets that the kernel dropped before or after we saw them, as /proc has it. */
 import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
-import { KERNEL_COUNTERS } from "./ruleset.js";
 
 /** Where the kernel lists the queues of a namespace. */
 export const QUEUES = "/proc/net/netfilter/nfnetlink_queue";
-const run = promisify(execFile);
 
 /** Losses of our queues: the queue was full, the socket's buffer was full. */
 export interface QueueDrops {
@@ -72,51 +68,4 @@ export function readInsertFailed(): number {
   } catch {
     return 0;
   }
-}
-
-/** Packets by the name of the counter in our rules. */
-export type RuleCounts = Record<(typeof KERNEL_COUNTERS)[number], number>;
-
-function noRuleCounts(): RuleCounts {
-  const drops = { invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0, no_port: 0 };
-  return { ...drops, known_flow: 0, early_new: 0 };
-}
-
-/** Our rules' counters over the life of a node: rules that are installed anew begin at 0. */
-export class RuleCounters {
-  readonly total = noRuleCounts();
-  private last = noRuleCounts();
-
-  /** Takes what was read; a counter that went back was made anew. */
-  note(counts: RuleCounts): void {
-    for (const name of KERNEL_COUNTERS) {
-      const isAnew = counts[name] < this.last[name];
-      this.total[name] += counts[name] - (isAnew ? 0 : this.last[name]);
-    }
-    this.last = counts;
-  }
-}
-
-interface NftCounters {
-  nftables: { counter?: { family: string; table: string; name: string; packets: number } }[];
-}
-
-/**
- * Packets per counter of `table`, IPv4 and IPv6 together. @param json what `nft -j list counters`
- * prints
- */
-export function parseRuleCounts(json: string, table: string): RuleCounts {
-  const counts = noRuleCounts();
-  for (const { counter } of (JSON.parse(json) as NftCounters).nftables) {
-    if (counter === undefined || counter.table !== table) continue;
-    const name = counter.name as keyof RuleCounts;
-    if (name in counts) counts[name] += counter.packets;
-  }
-  return counts;
-}
-
-/** Reads the counters through `nft` without blocking the thread. @throws Error when nft fails */
-export async function readRuleCounts(table: string): Promise<RuleCounts> {
-  const { stdout } = await run("nft", ["-j", "list", "counters"], { timeout: 5000 });
-  return parseRuleCounts(stdout, table);
 }

@@ -139,16 +139,35 @@ export interface Acknowledgement {
 /** The NLMSG_ERROR messages in one received datagram; anything cut short is left out. */
 export function acknowledgements(bytes: Buffer, length: number): Acknowledgement[] {
   const found: Acknowledgement[] = [];
+  eachMessage(bytes, length, ({ type, at, end }) => {
+    if (type !== NLMSG.ERROR || end - at < HEADER_BYTES + ERRNO_BYTES) return;
+    const errno = -bytes.readInt32LE(at + HEADER_BYTES) | 0;
+    found.push({ errno, sequence: bytes.readUInt32LE(at + 8) });
+  });
+  return found;
+}
+
+/** A message in a received datagram, header included: from `at` up to `end`. */
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly at: number;
+  readonly end: number;
+}
+
+/** Shows the messages in the first `length` bytes; what follows one that is cut short is left out. */
+export function eachMessage(
+  bytes: Buffer,
+  length: number,
+  visit: (message: Message) => void,
+): void {
   let at = 0;
-  while (at + HEADER_BYTES + ERRNO_BYTES <= length) {
+  while (at + HEADER_BYTES <= length) {
     const size = bytes.readUInt32LE(at);
     // A size near 2^32 would, rounded up, lead nowhere or backwards.
-    if (size < HEADER_BYTES + ERRNO_BYTES || size > length - at) break;
-    if (bytes.readUInt16LE(at + 4) === NLMSG.ERROR) {
-      const errno = -bytes.readInt32LE(at + HEADER_BYTES) | 0;
-      found.push({ errno, sequence: bytes.readUInt32LE(at + 8) });
-    }
+    if (size < HEADER_BYTES || size > length - at) return;
+    const [type, flags] = [bytes.readUInt16LE(at + 4), bytes.readUInt16LE(at + 6)];
+    visit({ type, flags, at, end: at + size });
     at += (size + 3) & ~3;
   }
-  return found;
 }

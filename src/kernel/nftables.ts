@@ -11,6 +11,10 @@ const BATCH_END = 0x11;
 const NEWRULE = (SUBSYSTEM << 8) | 6;
 const NEWSETELEM = (SUBSYSTEM << 8) | 12;
 const DELSETELEM = (SUBSYSTEM << 8) | 14;
+export const NEWOBJ: number = (SUBSYSTEM << 8) | 18;
+const GETOBJ = (SUBSYSTEM << 8) | 19;
+const ANY_FAMILY = 0;
+const OBJECT_COUNTER = 1; // NFT_OBJECT_COUNTER
 
 /** Address families as nf_tables numbers them. */
 export const FAMILY = { IPV4: 2, IPV6: 10 } as const;
@@ -68,6 +72,13 @@ function element(writer: NetlinkWriter, key: number, flags: number, timeoutMs: n
     if (flags !== 0) writer.u32(3, flags);
     if (timeoutMs !== 0) writer.u64(4, timeoutMs);
   });
+}
+
+/** Asks for the named counters of a table, in all families that have it. */
+export function writeDumpCounters(writer: NetlinkWriter, table: string): void {
+  writer.begin(GETOBJ, NLM_F.DUMP, familyHeader(ANY_FAMILY));
+  writer.string(1, table);
+  writer.u32(3, OBJECT_COUNTER);
 }
 
 /**

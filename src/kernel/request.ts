@@ -1,7 +1,14 @@
 /** Requests to nf_tables over a netlink socket of the calling thread. */
 import { type Netlink, native } from "../platform/native.js";
 import { OpError, operation } from "../platform/op-error.js";
-import { acknowledgements, type NetlinkWriter } from "./netlink.js";
+import {
+  acknowledgements,
+  eachMessage,
+  type Message,
+  type NetlinkWriter,
+  NLM_F,
+  NLMSG,
+} from "./netlink.js";
 
 const NETLINK_NETFILTER = 12;
 const RECEIVE_BYTES = 262144;
@@ -27,6 +34,9 @@ export function answerCode(errno: number): string {
   return ERRNO[errno] ?? `E${errno}`;
 }
 
+/** Shown each message of a dump; the bytes hold until it returns. */
+export type Visit = (bytes: Buffer, message: Message) => void;
+
 /** Sends batches and waits for their acknowledgement. Belongs to one thread. */
 export class NfTables {
   private readonly netlink: Netlink;
@@ -48,8 +58,7 @@ export class NfTables {
     operation(name, "", () => this.netlink.send(writer.bytes, writer.length));
     let answered = 0;
     while (answered < expected) {
-      const length = operation(name, "", () => this.netlink.receive(this.answer, ANSWER_MS));
-      if (length === 0) throw new OpError(name, "ETIMEDOUT", "the kernel did not answer");
+      const length = this.receive(name);
       for (const ack of acknowledgements(this.answer, length)) {
         if (ack.errno !== 0) throw new OpError(name, answerCode(ack.errno), "nftables");
         answered++;
@@ -57,8 +66,37 @@ export class NfTables {
     }
   }
 
+  /**
+   * Sends the request for a dump in `writer` and shows what the kernel tells to `visit`.
+   * @returns false where the tables changed meanwhile, so that something may be missing
+   * @throws OpError with the kernel's errno
+   */
+  dump(name: string, writer: NetlinkWriter, visit: Visit): boolean {
+    this.drain();
+    operation(name, "", () => this.netlink.send(writer.bytes, writer.length));
+    let [isDone, isWhole] = [false, true];
+    while (!isDone) {
+      const length = this.receive(name);
+      for (const { errno } of acknowledgements(this.answer, length)) {
+        if (errno !== 0) throw new OpError(name, answerCode(errno), "nftables");
+      }
+      eachMessage(this.answer, length, (message) => {
+        if ((message.flags & NLM_F.DUMP_INTR) !== 0) isWhole = false;
+        if (message.type === NLMSG.DONE) isDone = true;
+        else visit(this.answer, message);
+      });
+    }
+    return isWhole;
+  }
+
   close(): void {
     this.netlink.close();
+  }
+
+  private receive(name: string): number {
+    const length = operation(name, "", () => this.netlink.receive(this.answer, ANSWER_MS));
+    if (length === 0) throw new OpError(name, "ETIMEDOUT", "the kernel did not answer");
+    return length;
   }
 
   /** Late answers of a refused batch must not be taken for those of the next one. */

@@ -34,7 +34,7 @@ import { allSteps } from "./teardown.js";
 
 const ALIVE_MS = 50;
 const FITNESS_MS = 100;
-const SNAPSHOT_MS = 100;
+const SECOND_MS = 1000;
 const REPAIR_MS = 1000;
 const PROBE_MS = 500;
 const CONTROL_STOP_MS = 1000;
@@ -101,9 +101,9 @@ export class RunningNode {
     await this.takeDown(this.config.dataplane.onExit);
   }
 
-  status(): StatusReport {
+  async status(): Promise<StatusReport> {
     if (this.reporter === undefined) throw new Refusal("the node is still starting");
-    return this.reporter.status();
+    return await this.reporter.status();
   }
 
   private async startAll(): Promise<void> {
@@ -133,8 +133,9 @@ export class RunningNode {
     const { early } = this.installation;
     const unfit = () => fitness.reasons;
     const parts = { config, state, workers, control, sync, early, unfit, log };
-    this.reporter = new Reporter(parts);
-    await this.reporter.refresh();
+    const reporter = new Reporter(parts);
+    await reporter.status();
+    this.reporter = reporter;
     if (config.api.metrics !== null) {
       this.metrics = await openMetrics(config.api.metrics, () => this.status());
     }
@@ -165,7 +166,7 @@ export class RunningNode {
     this.every(FITNESS_MS, () => this.fitness?.check());
     this.every(PROBE_MS, () => this.fitness?.probe());
     this.every(REPAIR_MS, () => this.repairDamage());
-    this.every(SNAPSHOT_MS, () => void this.reporter?.refresh());
+    this.every(SECOND_MS, () => this.reporter?.onSecond());
   }
 
   private every(intervalMs: number, action: () => void): void {
@@ -206,10 +207,10 @@ export class RunningNode {
     return this.sync.resync();
   }
 
-  private flows(): AsyncIterable<string> {
+  private async flows(): Promise<AsyncIterable<string>> {
     const { sync, config } = this;
     if (sync === undefined) throw new Refusal("the node is still starting");
-    return flowLines(this.status(), config.dataplane.markMask, sync);
+    return flowLines(await this.status(), config.dataplane.markMask, sync);
   }
 
   private async takeDown(onExit: "drop" | "accept"): Promise<void> {
@@ -222,6 +223,7 @@ export class RunningNode {
       () => this.workers?.stop(),
       () => this.fitness?.close(),
       () => this.metrics?.close(),
+      () => this.reporter?.close(),
       () => this.api?.close(),
       () => this.installation.early?.close(),
     ]);

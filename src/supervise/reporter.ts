@@ -12,7 +12,8 @@ import type { SyncSnapshot } from "../cluster/sync/messages.js";
 import type { ControlSnapshot } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
 import type { EarlyDrop } from "../kernel/bpf/early-drop.js";
-import { RuleCounters, readInsertFailed, readQueueDrops, readRuleCounts } from "../kernel/drops.js";
+import { readInsertFailed, readQueueDrops } from "../kernel/drops.js";
+import { RuleCounters, RuleCountReader } from "../kernel/rule-counts.js";
 import { bootMs } from "../platform/clock.js";
 import type { Logger } from "../platform/log.js";
 import { EXTRA } from "../state/counters.js";
@@ -25,10 +26,10 @@ import { PortWatch } from "./port-watch.js";
 import type { SyncThreadProxy } from "./replication.js";
 import { tableName } from "./settings.js";
 
-/** Milliseconds over which packets per second are measured. */
-const RATE_MS = 1000;
-/** Milliseconds between two reads of the rules' counters: each read is a run of `nft`. */
-const RULES_MS = 1000;
+/** What is told is at most so old, in milliseconds: however many ask, control is not delayed. */
+const FRESH_MS = 100;
+/** Milliseconds after which a thread that does not answer is not waited for. */
+const ANSWER_MS = 1000;
 /** Silence up to here is what a waiting worker shows; more is a stall. */
 const WORKER_SILENCE_MS = 60;
 
@@ -51,24 +52,50 @@ export class Reporter {
   private readonly startedMs = bootMs();
   private snapshot: ControlSnapshot | null = null;
   private readonly rules = new RuleCounters();
+  private readonly ruleReader: RuleCountReader;
   private readonly ports: PortWatch;
-  private rulesReadMs = Number.NEGATIVE_INFINITY;
   private rateFrom = { atMs: this.startedMs, seen: 0 };
   private perSecond = 0;
+  /** What the threads were last asked, and when. */
+  private asked: Promise<void> = Promise.resolve();
+  private askedMs = Number.NEGATIVE_INFINITY;
 
+  /** @throws OpError */
   constructor(private readonly parts: ReporterParts) {
     this.ports = new PortWatch(parts.log);
+    this.ruleReader = new RuleCountReader(tableName(parts.config.cluster.name));
   }
 
-  /** Fetches what takes time, so that {@link status} need not wait. */
-  async refresh(): Promise<void> {
-    this.snapshot = await this.parts.control.snapshot();
-    await this.parts.sync?.snapshot();
-    await this.readRules(bootMs());
+  close(): void {
+    this.ruleReader.close();
+  }
+
+  /** Counts what has happened since the last time; once in a second. */
+  onSecond(): void {
+    this.readRules();
     this.measureRate(bootMs());
+    if (this.parts.config.nat.length === 0) return;
+    const counts = { noPort: this.rules.total.no_port, insertFailed: readInsertFailed() };
+    this.ports.note(counts, bootMs());
   }
 
-  status(): StatusReport {
+  /** The threads are asked only when somebody wants to know. */
+  async status(): Promise<StatusReport> {
+    if (bootMs() - this.askedMs >= FRESH_MS) {
+      this.askedMs = bootMs();
+      this.readRules();
+      this.asked = this.ask();
+    }
+    await (this.snapshot === null ? this.asked : inTime(this.asked, ANSWER_MS));
+    return this.report();
+  }
+
+  private async ask(): Promise<void> {
+    const { control, sync } = this.parts;
+    [this.snapshot] = await Promise.all([control.snapshot(), sync?.snapshot()]);
+  }
+
+  private report(): StatusReport {
     const { config, state, unfit } = this.parts;
     const snapshot = this.snapshot as ControlSnapshot;
     const { waitingBuckets, leasedLate } = snapshot;
@@ -213,23 +240,27 @@ export class Reporter {
 
   private measureRate(now: number): void {
     const { atMs, seen } = this.rateFrom;
-    if (now - atMs < RATE_MS) return;
     const total = this.sums()(EXTRA.SEEN);
     this.perSecond = Math.round(((total - seen) * 1000) / (now - atMs));
     this.rateFrom = { atMs: now, seen: total };
   }
 
-  private async readRules(now: number): Promise<void> {
-    if (now - this.rulesReadMs < RULES_MS) return;
-    this.rulesReadMs = now;
+  private readRules(): void {
     try {
-      this.rules.note(await readRuleCounts(tableName(this.parts.config.cluster.name)));
+      const counts = this.ruleReader.read();
+      if (counts !== null) this.rules.note(counts);
     } catch {
-      // The rules are gone or nft is busy: the last figures stand, control reports lost rules.
+      // The kernel is busy: the last figures stand; that rules are lost is for control to report.
     }
-    if (this.parts.config.nat.length === 0) return;
-    this.ports.note({ noPort: this.rules.total.no_port, insertFailed: readInsertFailed() }, now);
   }
+}
+
+/** Waits for `answer`, but not for ever. */
+function inTime(answer: Promise<void>, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, timeoutMs);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** JSON knows no 64-bit numbers: a peer is named by its node id. */

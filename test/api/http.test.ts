@@ -86,7 +86,7 @@ test("who asks and reads nothing is let go", async () => {
 
 test("a page of metrics is made once, however many ask at the same time", async () => {
   let made = 0;
-  const server = await openMetrics(LOCAL, () => {
+  const server = await openMetrics(LOCAL, async () => {
     made += 1;
     return STATUS;
   });
@@ -101,7 +101,7 @@ test("a page of metrics is made once, however many ask at the same time", async 
 
 test("a page that could not be made is not served, and made anew by the next", async () => {
   let isBroken = true;
-  const server = await openMetrics(LOCAL, () => {
+  const server = await openMetrics(LOCAL, async () => {
     if (isBroken) throw new Error("no memory");
     return STATUS;
   });

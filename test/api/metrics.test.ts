@@ -67,7 +67,7 @@ describe("the port", () => {
 
   async function get(path: string, method = "GET"): Promise<Response> {
     const endpoint = { address: "127.0.0.1", family: 4, port: 0 } as const;
-    server = await openMetrics(endpoint, () => STATUS);
+    server = await openMetrics(endpoint, async () => STATUS);
     return fetch(`http://127.0.0.1:${server.port}${path}`, { method });
   }
 

@@ -29,8 +29,8 @@ rootOnly("a socket that was opened to others", () => {
     const path = join(directory, "node.sock");
     let drains = 0;
     const server = await openApi(path, {
-      status: () => STATUS,
-      flows: async function* () {},
+      status: async () => STATUS,
+      flows: async () => (async function* () {})(),
       events: async function* () {},
       drain: async () => void drains++,
       join: async () => {},

@@ -10,8 +10,8 @@ import { API_CONNECTIONS_MAX, API_REQUEST_BYTES_MAX } from "../../src/config/lim
 import { STATUS } from "./example.js";
 
 const HANDLERS: ApiHandlers = {
-  status: () => STATUS,
-  flows: async function* () {},
+  status: async () => STATUS,
+  flows: async () => (async function* () {})(),
   events: async function* () {
     yield "{}\n";
   },
@@ -99,7 +99,7 @@ describe("requests", () => {
   test("a refused verb says why; a failing handler is not the end of the server", async () => {
     await open({
       ...HANDLERS,
-      status: () => {
+      status: async () => {
         throw new Error("no memory");
       },
     });

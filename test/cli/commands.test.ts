@@ -22,7 +22,7 @@ class FakeNode {
   /** What the status says of replication, from each resync on. */
   resyncs: SyncReport[] = [];
 
-  status(): StatusReport {
+  async status(): Promise<StatusReport> {
     const { state, ownedBuckets } = this.report;
     if (state === "draining" && !this.isStuck) {
       this.report = { ...this.report, ownedBuckets: Math.max(0, ownedBuckets - 43) };
@@ -30,7 +30,9 @@ class FakeNode {
     return this.report;
   }
 
-  async *flows(): AsyncGenerator<string> {}
+  async flows(): Promise<AsyncIterable<string>> {
+    return (async function* () {})();
+  }
 
   async *events(): AsyncGenerator<string> {
     const details = { node: 2, cause: "silent", runs: [[0, 9]] };

@@ -75,8 +75,8 @@ beforeEach(async () => {
   socket = join(directory, "node.sock");
   const nothing = async () => {};
   server = await openApi(socket, {
-    status: () => STATUS,
-    flows: () => source(),
+    status: async () => STATUS,
+    flows: async () => source(),
     events: () => source(),
     drain: nothing,
     join: nothing,

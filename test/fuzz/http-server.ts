@@ -17,12 +17,13 @@ const lines = async function* () {
 async function open(path: string | undefined): Promise<string | number> {
   if (path === undefined) {
     const endpoint = { address: "127.0.0.1", family: 4, port: 0 } as const;
-    const page = () => ({ ...STATUS, uptimeMs: ++count * 1000 });
+    const page = async () => ({ ...STATUS, uptimeMs: ++count * 1000 });
     return (await openMetrics(endpoint, page)).port;
   }
-  const status = () => ({ ...STATUS, uptimeMs: count });
+  const status = async () => ({ ...STATUS, uptimeMs: count });
   const verbs = { drain: change, join: change, resync: change };
-  return (await openApi(path, { status, flows: lines, events: lines, ...verbs })).path;
+  return (await openApi(path, { status, flows: async () => lines(), events: lines, ...verbs }))
+    .path;
 }
 
 process.send?.(await open(process.argv[2]));

@@ -1,12 +1,8 @@
 /** The parts of a running node that need neither threads nor a kernel. */
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/config/config.js";
-import {
-  parseInsertFailed,
-  parseQueueDrops,
-  parseRuleCounts,
-  RuleCounters,
-} from "../../src/kernel/drops.js";
+import { parseInsertFailed, parseQueueDrops } from "../../src/kernel/drops.js";
+import { noRuleCounts, RuleCounters } from "../../src/kernel/rule-counts.js";
 import { allocateShared } from "../../src/state/layout.js";
 import { gratuitousArp, unsolicitedAdvertisement } from "../../src/supervise/announce.js";
 import { type Interfaces, unfitReasons } from "../../src/supervise/fitness.js";
@@ -101,10 +97,7 @@ describe("settings", () => {
   });
 });
 
-const NOTHING = {
-  ...{ invalid: 0, foreign_flow: 0, undecided: 0, not_leased: 0 },
-  ...{ no_port: 0, known_flow: 0, early_new: 0 },
-};
+const NOTHING = noRuleCounts();
 
 describe("what the kernel decided", () => {
   test("by queue: only ours, summed", () => {
@@ -115,22 +108,6 @@ garbage
 `;
     expect(parseQueueDrops(text, 100, 2)).toEqual({ queueDropped: 7, socketDropped: 1 });
     expect(parseQueueDrops("", 100, 2)).toEqual({ queueDropped: 0, socketDropped: 0 });
-  });
-
-  test("by rule: our table, both families", () => {
-    const counter = (family: string, table: string, name: string, packets: number) => ({
-      counter: { family, table, name, packets },
-    });
-    const nftables = [
-      { metainfo: {} },
-      counter("ip", "shardwall_a", "invalid", 5),
-      counter("ip6", "shardwall_a", "invalid", 6),
-      counter("ip", "shardwall_a", "foreign_flow", 2),
-      counter("ip", "shardwall_b", "invalid", 100),
-      counter("ip", "shardwall_a", "somebody_elses", 100),
-    ];
-    const counts = parseRuleCounts(JSON.stringify({ nftables }), "shardwall_a");
-    expect(counts).toEqual({ ...NOTHING, invalid: 11, foreign_flow: 2 });
   });
 
   test("rules that are made anew do not take the counts along", () => {

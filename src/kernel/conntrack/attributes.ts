@@ -56,6 +56,11 @@ export class AttributeReader {
     return this.has(4) ? this.bytes.readUInt32BE(this.value) : 0;
   }
 
+  /** Unsigned 64-bit word in network byte order; exact up to 2^53. */
+  u64(): number {
+    return this.has(8) ? Number(this.bytes.readBigUInt64BE(this.value)) : 0;
+  }
+
   /** Copies the first `length` bytes of the value to the start of `out`. */
   copy(out: Uint8Array, length: number): void {
     if (!this.has(length)) return;
