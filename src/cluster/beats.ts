@@ -30,6 +30,11 @@ export class Beats {
     this.sent = 0;
   }
 
+  /** When the next heartbeat is due. */
+  get dueMs(): number {
+    return this.nextMs;
+  }
+
   /** Sends what the flow layers made; a repaired frame is older than the newest. */
   sendBody(body: Uint8Array): void {
     if (isData(body)) {

@@ -37,6 +37,12 @@ export const WINDOW_COUNTERS = 1024;
 /** Counters end here, below 2^53, where numbers stop being exact. Refused as `replayed`. */
 export const COUNTER_LIMIT = Number.MAX_SAFE_INTEGER - 16;
 
+/**
+ * Milliseconds between two ticks while something is under way; while nothing is, the next one comes
+ * when something is due.
+ */
+export const TICK_MS = 10;
+
 /** Times a node says that it leaves, one tick apart; peers that miss all notice the silence. */
 export const LEAVE_REPEATS = 3;
 

@@ -3,14 +3,13 @@
  *
  * The way of a message is read downward: transport/ opens it, frame/ reads it, membership/ decides
  * whether its sender is alive, ranges/ what follows for the buckets. This file only joins them.
- * Times are milliseconds of CLOCK_BOOTTIME. Tick about every 10 ms.
+ * Times are milliseconds of CLOCK_BOOTTIME. Tick when {@link ClusterNode.nextDue} says.
  */
 import { Beats } from "./beats.js";
 import { type Heartbeat, isHeartbeat, readHeartbeat } from "./frame/heartbeat.js";
 import { isFlowKind, KIND } from "./frame/kind.js";
 import { isLeave, leaveTick } from "./frame/leave.js";
-import { LEAVE_REPEATS } from "./limits.js";
-import { Patience } from "./membership/patience.js";
+import { LEAVE_REPEATS, TICK_MS } from "./limits.js";
 import { type Arrival, echoes, type Peer } from "./membership/peers.js";
 import type { Member } from "./membership/view.js";
 import { Outbox } from "./outbox.js";
@@ -30,7 +29,6 @@ export class ClusterNode {
   private readonly standing: Standing;
   private readonly beats: Beats;
   private halt: Halt = "";
-  private readonly patience: Patience;
   private leavesLeft = LEAVE_REPEATS;
   private readonly twinsTold = new Set<bigint>();
 
@@ -43,7 +41,6 @@ export class ClusterNode {
     this.out = new Outbox(this.transport, settings.links);
     this.standing = new Standing(settings, inputs, this.out, now);
     this.beats = new Beats(settings, this.standing, this.out);
-    this.patience = new Patience(settings.heartbeatMs, now);
     this.restart(now);
   }
 
@@ -63,10 +60,19 @@ export class ClusterNode {
     if (this.halt === "leaving") this.sendLeave();
     if (this.halt !== "") return this.flush();
     this.checkLapse(now);
-    this.judgeSilence(now);
+    this.standing.judgeSilence(now);
     this.standing.advance(now);
     this.beats.onTick(now);
     return this.flush();
+  }
+
+  /**
+   * When the next tick is due, unless an input makes it earlier: ask again after each. At most a
+   * heartbeat from now.
+   */
+  nextDue(now: number): number {
+    if (this.halt !== "" || this.standing.isUnderWay) return now + TICK_MS;
+    return Math.min(this.beats.dueMs, this.standing.nextLook(now));
   }
 
   /** Hands the range over; `drained` is said when nothing is left. `join` takes it back. */
@@ -208,16 +214,6 @@ export class ClusterNode {
     this.out.tell({ name: "lapsed", pausedMs: lease.pausedMs(now) });
     this.standing.holding.stop("lapse");
     this.restart(now);
-  }
-
-  private judgeSilence(now: number): void {
-    if (!this.patience.mayJudge(now)) return;
-    const sinceMs = now - this.settings.failureMs;
-    const { peers, paths } = this.standing;
-    peers.forgetCandidates(sinceMs);
-    const silent = peers.silentSince(sinceMs);
-    if (silent.length > 0) this.standing.bury(silent, "silent", now);
-    paths.watch(peers.all(), this.settings.failureMs, now);
   }
 
   private sendLeave(): void {

@@ -7,11 +7,12 @@
 import type { Heartbeat } from "./frame/heartbeat.js";
 import type { State } from "./frame/kind.js";
 import { Paths } from "./membership/paths.js";
+import { Patience } from "./membership/patience.js";
 import { type Peer, PeerTable } from "./membership/peers.js";
 import { Self, type Surroundings } from "./membership/self.js";
 import { type Member, View } from "./membership/view.js";
 import type { Outbox } from "./outbox.js";
-import { bitmapOf, emptyBitmap } from "./ranges/bitmap.js";
+import { bitmapOf, emptyBitmap, isSame } from "./ranges/bitmap.js";
 import { Holding } from "./ranges/holding.js";
 import type { ClusterInputs, ClusterSettings } from "./settings.js";
 
@@ -20,9 +21,12 @@ export class Standing {
   readonly peers: PeerTable;
   readonly view = new View();
   readonly holding: Holding;
-  readonly paths: Paths;
+  private readonly paths: Paths;
+  private readonly patience: Patience;
   /** Whether the own state changed since the peers were last told. */
   hasNews = false;
+  /** Whether something has changed that the next step of the own life depends on. */
+  hasChanged = true;
   /** Whether `drained` is still owed to whoever asked for the drain. */
   owesDrained = false;
   /** Since when a drain finds nobody who may take over; null: there is somebody. */
@@ -38,6 +42,14 @@ export class Standing {
     this.peers = new PeerTable(settings.links, () => emptyBitmap(settings.buckets));
     this.holding = new Holding(settings, inputs, out, now);
     this.paths = new Paths((event) => out.tell(event));
+    this.patience = new Patience(settings.heartbeatMs, now);
+  }
+
+  /** Whether there is something to do before the next heartbeat is due. */
+  get isUnderWay(): boolean {
+    const { self, holding } = this;
+    const isContent = self.isContent(this.surroundings().peers);
+    return this.hasChanged || this.hasNews || !isContent || holding.isUnderWay;
   }
 
   /** Forgets everybody and begins as a new incarnation; the range must have been given up. */
@@ -54,6 +66,7 @@ export class Standing {
   welcome(peer: Peer): void {
     const { node, incarnation } = peer;
     this.self.known.add(node);
+    this.hasChanged = true;
     this.out.up({ kind: "peerUp", peer: { node, incarnation } });
   }
 
@@ -73,7 +86,9 @@ export class Standing {
     if (last >= this.settings.buckets) return false;
     peer.epoch = beat.epoch;
     peer.viewHash = beat.viewHash;
-    peer.claim = bitmapOf(beat.runs, this.settings.buckets);
+    const claim = bitmapOf(beat.runs, this.settings.buckets);
+    if (!isSame(claim, peer.claim)) this.hasChanged = true;
+    peer.claim = claim;
     this.view.hear(beat.epoch);
     this.changeView();
     this.holding.yieldTo({ ...peer, buckets: peer.claim }, this.view);
@@ -96,6 +111,7 @@ export class Standing {
 
   /** Takes one step of the own life, if it is time, and what nobody else has taken. */
   advance(now: number): void {
+    this.hasChanged = false;
     this.checkIsolation();
     const state = this.self.next(this.surroundings(), now);
     if (state !== this.self.state) this.enter(state);
@@ -106,6 +122,21 @@ export class Standing {
     this.holding.admit(now);
   }
 
+  /** Takes leave of peers that were silent for too long, if this node may judge. */
+  judgeSilence(now: number): void {
+    if (!this.patience.mayJudge(now)) return;
+    const { failureMs } = this.settings;
+    this.peers.forgetCandidates(now - failureMs);
+    const silent = this.peers.silentSince(now - failureMs);
+    if (silent.length > 0) this.bury(silent, "silent", now);
+    this.paths.watch(this.peers.all(), failureMs, now);
+  }
+
+  /** When silence has to be looked at again. */
+  nextLook(now: number): number {
+    return this.patience.nextLook(this.peers.silentMs + this.settings.failureMs, now);
+  }
+
   /** Brings the view in line with what is known of the peers and with the own state. */
   changeView(): void {
     const members: Member[] = this.peers
@@ -113,6 +144,7 @@ export class Standing {
       .filter((peer) => peer.isCompatible && peer.state === "active");
     if (this.self.isActive) members.push(this.self.identity);
     if (!this.view.change(members)) return;
+    this.hasChanged = true;
     this.out.tell({ name: "view", epoch: this.view.epoch, members: this.view.ids });
   }
 
@@ -124,6 +156,7 @@ export class Standing {
   private dismiss(peer: Peer): void {
     const { node, incarnation, isCompatible } = peer;
     this.peers.remove(peer);
+    this.hasChanged = true;
     if (isCompatible) this.out.up({ kind: "peerDown", peer: { node, incarnation } });
   }
 

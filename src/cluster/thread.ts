@@ -2,27 +2,32 @@
  * The control thread: the reducer of node.ts, tied to sockets, the kernel's lease and the shared
  * memory. It does nothing else, since every delay here is a delay of the heartbeats.
  */
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { RUNS_MAX } from "../config/limits.js";
-import { type PassingMap, PassingSet } from "../kernel/bpf/passing.js";
+import { PassingSet } from "../kernel/bpf/passing.js";
 import { KernelLease } from "../kernel/lease.js";
+import { Alarm } from "../platform/alarm.js";
 import { bootMs } from "../platform/clock.js";
 import { random64 } from "../platform/random.js";
 import { enterThread } from "../platform/threads.js";
 import { publishBitmap } from "../state/bucket-set.js";
-import { type SharedBuffer, SharedState } from "../state/layout.js";
+import { SharedState } from "../state/layout.js";
 import { leaseLeft, revokeLease, writeLease } from "../state/lease-word.js";
+import { TICK_MS } from "./limits.js";
+import type {
+  ControlReply,
+  ControlRequest,
+  ControlSnapshot,
+  ControlThreadData,
+} from "./messages.js";
 import { ClusterNode } from "./node.js";
-import type { ClusterEvent, Output } from "./output.js";
+import type { Output } from "./output.js";
 import { type Bitmap, runsOf } from "./ranges/bitmap.js";
-import { SelfCheck, type SelfCheckCounters } from "./self-check.js";
-import type { ClusterSettings } from "./settings.js";
-import type { Snapshot } from "./snapshot.js";
+import { SelfCheck } from "./self-check.js";
+import { Stalls } from "./stalls.js";
 import { Replication } from "./sync/replication.js";
-import { type LinkSettings, UdpLinks } from "./transport/udp.js";
+import { UdpLinks } from "./transport/udp.js";
 
-/** Milliseconds between two ticks of the reducer. */
-const TICK_MS = 10;
 /**
  * A busy machine must not delay the heartbeats. Beside a load that filled both CPUs, an ordinary
  * thread that slept 5 ms overslept by up to 64 ms, one with real-time priority by up to 1 ms
@@ -32,64 +37,22 @@ const SCHEDULING = { realtime: 1, nice: -15 };
 /** Milliseconds between two tries to renew a lease that the kernel refused. */
 const RULES_RETRY_MS = 200;
 
-/** What `main` gives to the thread. */
-export interface ControlThreadData {
-  readonly settings: ClusterSettings;
-  readonly links: readonly LinkSettings[];
-  readonly shared: SharedBuffer;
-  readonly table: string;
-  readonly markMask: number;
-  /** Milliseconds of silence after which a packet worker counts as stalled. */
-  readonly workerStallMs: number;
-  /** The same for the main thread. */
-  readonly mainStallMs: number;
-  /** The buckets that the early drop lets pass; null without it. */
-  readonly passing: PassingMap | null;
-  /** Whether flows come into the kernel only when their bucket does. */
-  readonly isCold: boolean;
-  /** To the sync thread. */
-  readonly sync: MessagePort;
-}
-
-export type ControlRequest =
-  | { readonly kind: "fit"; readonly reasons: readonly string[] }
-  | { readonly kind: "probe"; readonly ok: boolean }
-  | { readonly kind: "drain" | "join" | "leave" | "snapshot" };
-
-export interface ControlSnapshot extends Snapshot {
-  /** Datagrams sent, per link. */
-  readonly sent: readonly number[];
-  /** Errors of the sockets, by errno name. */
-  readonly socketErrors: Readonly<Record<string, number>>;
-  /**
-   * Why the node does not take part: threads that stand still, or rules that are gone. Empty: it
-   * does.
-   */
-  readonly halted: string;
-  /** Each has to be 0. */
-  readonly invariants: Readonly<SelfCheckCounters>;
-}
-
-export type ControlReply =
-  | { readonly kind: "snapshot"; readonly snapshot: ControlSnapshot }
-  | { readonly kind: "event"; readonly event: ClusterEvent }
-  | { readonly kind: "drained" }
-  | { readonly kind: "rulesLost" | "fatal"; readonly message: string };
-
 class ControlThread {
   private readonly state: SharedState;
+  private readonly stalls: Stalls;
   private readonly lease: KernelLease;
   private readonly passing: PassingSet | null;
   private readonly links: UdpLinks;
   private readonly node: ClusterNode;
   private readonly replication: Replication;
-  private readonly timer: NodeJS.Timeout;
+  private readonly alarm = new Alarm(() => this.onTick());
   private rulesLostMs: number | null = null;
   private halted = "";
   private readonly check = new SelfCheck();
 
   constructor(private readonly data: ControlThreadData) {
     this.state = new SharedState(data.shared);
+    this.stalls = new Stalls(this.state, data);
     this.lease = new KernelLease(data.table, data.markMask, RUNS_MAX);
     this.passing = data.passing && new PassingSet(data.passing);
     this.replication = new Replication(
@@ -104,8 +67,9 @@ class ControlThread {
     this.node = new ClusterNode(data.settings, inputs, bootMs());
     this.links = new UdpLinks(data.links, (link, bytes, address) => {
       this.carryOut(this.node.onDatagram(bootMs(), link, bytes, address));
+      this.setAlarm();
     });
-    this.timer = setInterval(() => this.onTick(), TICK_MS);
+    this.alarm.setFor(bootMs());
     parentPort?.on("message", (request: ControlRequest) => this.onRequest(request));
   }
 
@@ -115,24 +79,31 @@ class ControlThread {
     this.carryOut(this.node.setStalled(this.halted !== "", now));
     this.carryOut(this.node.onTick(now));
     this.check.onEpoch(this.node.epoch);
+    this.setAlarm();
   }
 
-  /** Nothing may be half alive: without workers, main thread or rules the node keeps silent. */
+  /** After each input: what it brought may make the next tick due earlier. */
+  private setAlarm(): void {
+    const now = bootMs();
+    const dueMs = this.node.nextDue(now);
+    this.alarm.setFor(this.halted === "" ? Math.min(dueMs, this.stalls.nextDue(now)) : dueMs);
+  }
+
+  /** Why the node keeps silent: threads that stand still, or no rules. */
   private haltReason(now: number): string {
-    const { workerStallMs, mainStallMs } = this.data;
-    for (let worker = 0; worker < this.state.workers; worker++) {
-      if (this.state.workerSilenceMs(worker, now) > workerStallMs) {
-        return `packet worker ${worker} stands still`;
-      }
-    }
-    if (this.state.mainSilenceMs(now) > mainStallMs) return "the main thread stands still";
-    if (this.rulesLostMs === null) return "";
+    const reason = this.stalls.reason(now);
+    if (reason !== "" || this.rulesLostMs === null) return reason;
     if (now - this.rulesLostMs < RULES_RETRY_MS) return "the kernel refused the lease";
     this.rulesLostMs = null;
     return "";
   }
 
   private onRequest(request: ControlRequest): void {
+    this.carryOutRequest(request);
+    this.setAlarm();
+  }
+
+  private carryOutRequest(request: ControlRequest): void {
     switch (request.kind) {
       case "fit":
         return this.node.setFit(request.reasons);
@@ -225,6 +196,7 @@ class ControlThread {
     } catch (error) {
       const isNews = this.rulesLostMs === null;
       this.rulesLostMs = bootMs();
+      this.alarm.setFor(this.rulesLostMs + TICK_MS);
       if (isNews) this.reply({ kind: "rulesLost", message: String(error) });
       revokeLease(this.state.words, this.state.leaseAt);
       return false;
@@ -236,7 +208,7 @@ class ControlThread {
   }
 
   private end(): void {
-    clearInterval(this.timer);
+    this.alarm.close();
     this.links.close();
     this.lease.close();
     this.passing?.close();

@@ -1,11 +1,12 @@
 /** The control thread as `main` sees it: requests out, events and snapshots back. */
-import type { ClusterEvent } from "../cluster/output.js";
+
 import type {
   ControlReply,
   ControlRequest,
   ControlSnapshot,
   ControlThreadData,
-} from "../cluster/thread.js";
+} from "../cluster/messages.js";
+import type { ClusterEvent } from "../cluster/output.js";
 import { VitalThread } from "../platform/vital-thread.js";
 
 const SCRIPT = new URL("../cluster/thread.js", import.meta.url);

@@ -3,7 +3,7 @@
  * range over instead of dropping it on the floor.
  */
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
-import type { ControlRequest } from "../cluster/thread.js";
+import type { ControlRequest } from "../cluster/messages.js";
 import type { Config } from "../config/types.js";
 import { readSysctl } from "../kernel/sysctl.js";
 import type { Logger } from "../platform/log.js";

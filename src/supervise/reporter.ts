@@ -8,8 +8,8 @@ import type {
   SyncReport,
   WorkerReport,
 } from "../api/report.js";
+import type { ControlSnapshot } from "../cluster/messages.js";
 import type { SyncSnapshot } from "../cluster/sync/messages.js";
-import type { ControlSnapshot } from "../cluster/thread.js";
 import type { Config } from "../config/types.js";
 import type { EarlyDrop } from "../kernel/bpf/early-drop.js";
 import { readInsertFailed, readQueueDrops } from "../kernel/drops.js";

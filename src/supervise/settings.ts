@@ -1,9 +1,9 @@
 /** From the configuration to what each part needs to know. */
 import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
+import type { ControlThreadData } from "../cluster/messages.js";
 import { clusterSettings, configDigest } from "../cluster/settings.js";
 import type { SyncThreadData } from "../cluster/sync/messages.js";
-import type { ControlThreadData } from "../cluster/thread.js";
 import { addressBytes } from "../config/address.js";
 import type { Secrets } from "../config/secret.js";
 import type { Config, InterfaceConfig } from "../config/types.js";

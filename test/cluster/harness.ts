@@ -144,7 +144,9 @@ export class World {
     for (const { link, bytes } of machine.inbox.splice(0)) {
       this.act(machine, (node) => node.onDatagram(this.now, link, bytes));
     }
-    if ((this.now + machine.phase) % TICK_MS === 0) this.tick(machine);
+    if ((this.now + machine.phase) % TICK_MS !== 0) return;
+    // As far as was known a tick ago, or has come since.
+    if (machine.node.nextDue(this.now - TICK_MS) <= this.now) this.tick(machine);
   }
 
   private tick(machine: Machine): void {

@@ -39,6 +39,7 @@ export class Control {
   /** As the node last said. */
   state: State = "joining";
   view: readonly number[] = [];
+  private turnedMs = Number.NEGATIVE_INFINITY;
   /** Number of the datagram being taken; 0: none. */
   taking = 0;
 
@@ -63,11 +64,17 @@ export class Control {
     this.node = new ClusterNode(settings, inputs, machine.localMs);
   }
 
-  tick(): void {
+  /** Ticks if that is due, as far as was known at the last turn or has come since. */
+  turn(): void {
     const now = this.machine.localMs;
-    this.halted = this.process.haltReason(now);
-    this.carryOut(this.node.setStalled(this.halted !== "", now));
-    this.carryOut(this.node.onTick(now));
+    const halted = this.process.haltReason(now);
+    const dueMs = this.node.nextDue(this.turnedMs);
+    this.turnedMs = now;
+    if (halted !== this.halted || dueMs <= now + this.machine.scene.sim.tickMs / 2) {
+      this.halted = halted;
+      this.carryOut(this.node.setStalled(halted !== "", now));
+      this.carryOut(this.node.onTick(now));
+    }
     this.machine.scene.watch.onTurn(this.machine, this.process);
   }
 

@@ -101,7 +101,7 @@ export class Process {
 
   private tickControl(): void {
     this.taken = 0;
-    if (this.isRunning) this.control.tick();
+    if (this.isRunning) this.control.turn();
   }
 
   private tickSync(): void {

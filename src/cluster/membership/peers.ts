@@ -136,6 +136,11 @@ export class PeerTable {
     return this.all().filter((peer) => peer.heardMs <= sinceMs);
   }
 
+  /** Since when the peer that was heard longest ago is silent; Infinity without peers. */
+  get silentMs(): number {
+    return this.all().reduce((first, { heardMs }) => Math.min(first, heardMs), Infinity);
+  }
+
   remove(peer: Peer): void {
     this.peers.delete(peer.node);
     this.sorted = null;

@@ -54,6 +54,12 @@ export class Self {
     return this.state === "active" || this.state === "draining";
   }
 
+  /** Whether it stays active as long as nothing changes. @param peers live ones in sight */
+  isContent(peers: number): boolean {
+    const isLeaving = this.isDrainWanted || this.unfit.length > 0;
+    return this.isActive && !isLeaving && this.mayServe(peers);
+  }
+
   /** Whether the isolation rule lets it serve with so many live peers in sight. */
   mayServe(peers: number): boolean {
     return mayServe({

@@ -47,6 +47,11 @@ export class Holding {
     return without(this.keeper.mine, this.waiting.buckets);
   }
 
+  /** Whether a bucket waits: for its flows, for somebody to claim it, or to be told of. */
+  get isUnderWay(): boolean {
+    return this.hasNews || this.waiting.count > 0 || this.keeper.uncovered.isAny;
+  }
+
   /**
    * What is told to the peers. Nobody who serves a bucket may give it up to a node that waits for
    * its flows; so that one claims it only while nobody else does.

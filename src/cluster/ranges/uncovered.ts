@@ -12,6 +12,7 @@ import {
   countBuckets,
   emptyBitmap,
   hasBucket,
+  isEmpty,
 } from "./bitmap.js";
 
 export class Uncovered {
@@ -32,6 +33,10 @@ export class Uncovered {
 
   get count(): number {
     return countBuckets(this.open);
+  }
+
+  get isAny(): boolean {
+    return !isEmpty(this.open);
   }
 
   /**
