@@ -5,15 +5,12 @@ import type {
   PacketReport,
   PeerReport,
   StatusReport,
-  SyncReport,
   WorkerReport,
 } from "../api/report.js";
 import type { ControlSnapshot } from "../cluster/messages.js";
-import type { SyncSnapshot } from "../cluster/sync/messages.js";
 import type { Config } from "../config/types.js";
 import type { EarlyDrop } from "../kernel/bpf/early-drop.js";
 import { readInsertFailed, readQueueDrops } from "../kernel/drops.js";
-import { RuleCounters, RuleCountReader } from "../kernel/rule-counts.js";
 import { bootMs } from "../platform/clock.js";
 import type { Logger } from "../platform/log.js";
 import { EXTRA } from "../state/counters.js";
@@ -22,9 +19,9 @@ import { leaseLeft } from "../state/lease-word.js";
 import { accepts, REASONS, Reason } from "../state/reason.js";
 import type { Control } from "./control.js";
 import type { PacketWorkers } from "./packet-workers.js";
-import { PortWatch } from "./port-watch.js";
 import type { SyncThreadProxy } from "./replication.js";
-import { tableName } from "./settings.js";
+import { syncReport, transportCounters } from "./report-parts.js";
+import { RuleWatch } from "./rule-watch.js";
 
 /** What is told is at most so old, in milliseconds: however many ask, control is not delayed. */
 const FRESH_MS = 100;
@@ -51,9 +48,7 @@ const hex = (value: bigint) => value.toString(16).padStart(16, "0");
 export class Reporter {
   private readonly startedMs = bootMs();
   private snapshot: ControlSnapshot | null = null;
-  private readonly rules = new RuleCounters();
-  private readonly ruleReader: RuleCountReader;
-  private readonly ports: PortWatch;
+  private readonly rules: RuleWatch;
   private rateFrom = { atMs: this.startedMs, seen: 0 };
   private perSecond = 0;
   /** What the threads were last asked, and when. */
@@ -62,28 +57,24 @@ export class Reporter {
 
   /** @throws OpError */
   constructor(private readonly parts: ReporterParts) {
-    this.ports = new PortWatch(parts.log);
-    this.ruleReader = new RuleCountReader(tableName(parts.config.cluster.name));
+    this.rules = new RuleWatch(parts.config, parts.log);
   }
 
   close(): void {
-    this.ruleReader.close();
+    this.rules.close();
   }
 
   /** Counts what has happened since the last time; once in a second. */
   onSecond(): void {
-    this.readRules();
+    this.rules.watch();
     this.measureRate(bootMs());
-    if (this.parts.config.nat.length === 0) return;
-    const counts = { noPort: this.rules.total.no_port, insertFailed: readInsertFailed() };
-    this.ports.note(counts, bootMs());
   }
 
   /** The threads are asked only when somebody wants to know. */
   async status(): Promise<StatusReport> {
     if (bootMs() - this.askedMs >= FRESH_MS) {
       this.askedMs = bootMs();
-      this.readRules();
+      this.rules.read();
       this.asked = this.ask();
     }
     await (this.snapshot === null ? this.asked : inTime(this.asked, ANSWER_MS));
@@ -244,15 +235,6 @@ export class Reporter {
     this.perSecond = Math.round(((total - seen) * 1000) / (now - atMs));
     this.rateFrom = { atMs: now, seen: total };
   }
-
-  private readRules(): void {
-    try {
-      const counts = this.ruleReader.read();
-      if (counts !== null) this.rules.note(counts);
-    } catch {
-      // The kernel is busy: the last figures stand; that rules are lost is for control to report.
-    }
-  }
 }
 
 /** Waits for `answer`, but not for ever. */
@@ -261,20 +243,4 @@ function inTime(answer: Promise<void>, timeoutMs: number): Promise<void> {
     const timer = setTimeout(resolve, timeoutMs);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-}
-
-/** JSON knows no 64-bit numbers: a peer is named by its node id. */
-function syncReport(snapshot: SyncSnapshot | null): SyncReport | null {
-  if (snapshot === null) return null;
-  const peers = snapshot.peers.map(({ incarnation: _, ...peer }) => peer);
-  return { ...snapshot, peers };
-}
-
-function transportCounters(snapshot: ControlSnapshot): Record<string, number> {
-  const sent = snapshot.sent.reduce((sum, count) => sum + count, 0);
-  const errors = Object.entries(snapshot.socketErrors).map(([code, count]) => [
-    `socket${code}`,
-    count,
-  ]);
-  return { sent, ...snapshot.refused, ...Object.fromEntries(errors) };
 }
