@@ -170,7 +170,7 @@ NAPI_MODULE_INIT() {
                  DefineClock(env, exports) && DefineEventFd(env, exports) &&
                  DefineLinkGroup(env, exports) && DefineMemory(env, exports) &&
                  DefineNetlink(env, exports) && DefinePeer(env, exports) &&
-                 DefineQueue(env, exports);
+                 DefineQueue(env, exports) && DefineWatch(env, exports);
   if (!defined) napi_throw_error(env, nullptr, "shardwall addon: registration failed");
   return exports;
 }

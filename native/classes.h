@@ -10,9 +10,10 @@ bool DefineBpfMap(napi_env env, napi_value exports);     // bpf_map.cc
 bool DefineClock(napi_env env, napi_value exports);      // clock.cc: now(), thread name and nice
 bool DefineEventFd(napi_env env, napi_value exports);    // eventfd.cc
 bool DefineLinkGroup(napi_env env, napi_value exports);  // link_group.cc
-bool DefineMemory(napi_env env, napi_value exports);
-bool DefinePeer(napi_env env, napi_value exports);     // memory.cc: alignTable()
+bool DefineMemory(napi_env env, napi_value exports);     // memory.cc: alignTable()
 bool DefineNetlink(napi_env env, napi_value exports);    // netlink.cc
+bool DefinePeer(napi_env env, napi_value exports);       // peer.cc: peerUser()
 bool DefineQueue(napi_env env, napi_value exports);      // queue.cc
+bool DefineWatch(napi_env env, napi_value exports);      // watch.cc
 
 }  // namespace shardwall

@@ -170,6 +170,11 @@ napi_value Resize(napi_env env, napi_callback_info info) {
   return Number(env, size);
 }
 
+napi_value Fd(napi_env env, napi_callback_info info) {
+  auto* netlink = Unwrap<Netlink>(Call(env, info));
+  return netlink == nullptr ? nullptr : Number(env, netlink->fd);
+}
+
 napi_value Close(napi_env env, napi_callback_info info) {
   auto* netlink = Unwrap<Netlink>(Call(env, info));
   if (netlink == nullptr) return nullptr;
@@ -182,8 +187,9 @@ napi_value Close(napi_env env, napi_callback_info info) {
 bool DefineNetlink(napi_env env, napi_value exports) {
   const napi_property_descriptor properties[] = {
       Method("send", Send),     Method("receive", Receive), Method("receiveMany", ReceiveMany),
-      Method("resize", Resize), Method("join", Join),       Method("close", Close)};
-  return DefineClass(env, exports, "Netlink", Construct, properties, 6);
+      Method("resize", Resize), Method("join", Join),       Method("close", Close),
+      Getter("fd", Fd)};
+  return DefineClass(env, exports, "Netlink", Construct, properties, 7);
 }
 
 }  // namespace shardwall

@@ -58,6 +58,12 @@ export const BODY_BYTES = DATAGRAM_BYTES - 28 - 16;
  */
 export const SEND_BUFFER_FRAMES = 4096;
 
+/**
+ * Heartbeats after which the layers above are told again how far a peer's stream has come, although
+ * nothing has changed: what they were told while they could not follow it is forgotten.
+ */
+export const SENT_REPEAT_BEATS = 5;
+
 /** Frames kept behind a gap, per sender. Above: dropped, counted `notHeld`, and asked for later. */
 export const HELD_FRAMES_MAX = 1024;
 
@@ -81,8 +87,12 @@ export const REPAIRS_PER_TICK = 32;
 export const RESYNC_REPEAT_MS = 100;
 export const REPAIR_REPEAT_MS = 500;
 
-/** Milliseconds between two ACKs of a node. */
+/**
+ * Milliseconds between two ACKs of a node: when more has changed than how far it has come, and when
+ * not.
+ */
 export const ACK_MS = 100;
+export const ACK_REST_MS = 500;
 
 /** Once somebody waits for a frame, each further one is acknowledged at once for so long. */
 export const ACK_EAGER_MS = 100;

@@ -164,7 +164,7 @@ export class ClusterNode {
       this.refused.otherConfig += 1;
       return;
     }
-    if (beat.sent !== 0) this.out.up({ kind: "sent", from, sequence: beat.sent });
+    this.standing.hearSent(peer, beat.sent);
     if (!this.standing.obey(peer, beat)) this.refused.malformed += 1;
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Heartbeat } from "./frame/heartbeat.js";
 import type { State } from "./frame/kind.js";
+import { SENT_REPEAT_BEATS } from "./limits.js";
 import { Paths } from "./membership/paths.js";
 import { Patience } from "./membership/patience.js";
 import { type Peer, PeerTable } from "./membership/peers.js";
@@ -78,6 +79,17 @@ export class Standing {
     if (!this.peers.find(from)?.isCompatible) return false;
     this.out.up({ kind: "body", from, body });
     return true;
+  }
+
+  /** Takes the number of a peer's newest frame, 0 for none; passes on what may be news. */
+  hearSent(peer: Peer, sequence: number): void {
+    peer.sentBeats += 1;
+    if (sequence === 0) return;
+    if (sequence === peer.sent && peer.sentBeats < SENT_REPEAT_BEATS) return;
+    peer.sent = sequence;
+    peer.sentBeats = 0;
+    const { node, incarnation } = peer;
+    this.out.up({ kind: "sent", from: { node, incarnation }, sequence });
   }
 
   /** Takes a peer's claim; false when it names buckets that there are not. */

@@ -155,7 +155,7 @@ export interface Message {
   readonly end: number;
 }
 
-/** Shows the messages in the first `length` bytes; what follows one that is cut short is left out. */
+/** Shows the messages in the first `length` bytes, up to one that is cut short. */
 export function eachMessage(
   bytes: Buffer,
   length: number,

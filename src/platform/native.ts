@@ -19,8 +19,17 @@ export interface LinkGroup {
   close(): void;
 }
 
+/** Tells when a descriptor has become readable, while the thread goes on with its event loop. */
+export interface Watch {
+  /** From now on `onReadable` is called once, when there is something to read; perhaps at once. */
+  arm(): void;
+  /** The descriptor must stay open until then. */
+  close(): void;
+}
+
 /** A netlink(7) socket that talks to the kernel only. */
 export interface Netlink {
+  readonly fd: number;
   /** Sends `length` bytes as one datagram. Throws an errno error. */
   send(bytes: Uint8Array, length: number): void;
   /**
@@ -149,6 +158,7 @@ interface Addon {
   EventFd: new () => EventFd;
   LinkGroup: new (ifindex: number, mac: Uint8Array) => LinkGroup;
   Netlink: new (protocol: number, receiveBufferBytes: number) => Netlink;
+  Watch: new (fd: number, onReadable: () => void) => Watch;
   Queue: new (
     number: number,
     copyRangeBytes: number,

@@ -5,10 +5,9 @@
  *
  *      packet --> track (state, time-out) --> leased? --> queue --> verdict --> leased? --> confirm
  */
-import type { KernelOp } from "../../src/cluster/flows/output.js";
+import type { KernelEvent, KernelOp } from "../../src/cluster/flows/output.js";
 import type { Flow, FlowState } from "../../src/cluster/flows/record.js";
 import { STATUS, timeoutClass, timeoutSeconds } from "../../src/cluster/flows/record.js";
-import type { KernelEvent } from "../../src/cluster/flows/sync.js";
 import { type Bitmap, emptyBitmap, hasBucket } from "../../src/cluster/ranges/bitmap.js";
 import type { Agenda } from "./agenda.js";
 import type { Connection, Packet } from "./connection.js";

@@ -105,7 +105,7 @@ export class Process {
   }
 
   private tickSync(): void {
-    if (this.isRunning) this.sync.tick();
+    if (this.isRunning) this.sync.turn();
   }
 
   private take(datagram: Datagram): void {

@@ -47,9 +47,9 @@ export const REGRESSIONS: readonly Regression[] = [
     what: "after a sleep, frames of the former incarnation left under the new one",
     mutant: "stale-thread",
     plan: {
-      ...{ seed: 12, nodes: 5, faultyMs: 42_000, settings: SETTINGS, workload: WORKLOAD },
+      ...{ seed: 71, nodes: 5, faultyMs: 42_000, settings: SETTINGS, workload: WORKLOAD },
       network: CALM,
-      faults: [{ kind: "suspend", atMs: 6250, forMs: 3411, node: 4 }],
+      faults: [{ kind: "suspend", atMs: 8599, forMs: 4583, node: 5 }],
     },
   },
   {

@@ -1,5 +1,6 @@
 /** The sync thread without its sockets: what cluster/sync/thread.ts does, on a virtual machine. */
 import type { MessagePort } from "node:worker_threads";
+import { nextDueOf } from "../../src/cluster/flows/due.js";
 import type { FlowOutput } from "../../src/cluster/flows/output.js";
 import type { Flow, Replicated } from "../../src/cluster/flows/record.js";
 import { flowSettings } from "../../src/cluster/flows/settings.js";
@@ -43,7 +44,8 @@ export class Sync {
     watch.onSync(machine, this.flows);
   }
 
-  tick(): void {
+  /** Hears the kernel, which wakes the thread, and ticks if that is due. */
+  turn(): void {
     const { machine, flows } = this;
     const { kernel } = machine;
     kernel.expire();
@@ -54,7 +56,8 @@ export class Sync {
       this.dump = null;
       this.carryOut(flows.onDump(records, machine.localMs));
     }
-    this.carryOut(flows.onTick(machine.localMs));
+    const soonMs = machine.localMs + machine.scene.sim.tickMs / 2;
+    if (nextDueOf(flows) <= soonMs) this.carryOut(flows.onTick(machine.localMs));
   }
 
   private onRequest(request: SyncRequest): void {

@@ -8,7 +8,7 @@
 import type { Broadcast, Follower } from "../broadcast/broadcast.js";
 import { advance } from "../broadcast/sequence.js";
 import { encodeAck, type Followed, isAck, readAckHead, readFollowed } from "../frame/ack.js";
-import { ACK_EAGER_MS, ACK_MS } from "../limits.js";
+import { ACK_EAGER_MS, ACK_MS, ACK_REST_MS } from "../limits.js";
 import type { Member } from "../membership/view.js";
 import type { Audit } from "./audit.js";
 import type { FlowEvent, FlowOutput } from "./output.js";
@@ -17,7 +17,11 @@ import type { Peers } from "./peers.js";
 export class Acks {
   private self: Member = { node: 0, incarnation: 0n };
   private number = 0;
-  private dueMs = 0;
+  /** When the next one is due, if nothing changes. */
+  private restMs = 0;
+  private sentMs = Number.NEGATIVE_INFINITY;
+  /** What was said last, but for how far each stream has come. */
+  private condition = "";
   private eagerUntilMs = Number.NEGATIVE_INFINITY;
   private toldReasons = 0;
   private toldOnsets = 0;
@@ -46,10 +50,17 @@ export class Acks {
     if (now < this.eagerUntilMs) this.send(now);
   }
 
-  onTick(now: number): void {
+  /** When the next one is due, as things stand. */
+  get dueMs(): number {
     const { degraded, onsets } = this.audit;
     const isNews = (degraded?.reasons ?? 0) !== this.toldReasons || onsets !== this.toldOnsets;
-    if (isNews || now >= this.dueMs) this.send(now);
+    if (isNews) return Number.NEGATIVE_INFINITY;
+    const hasChanged = this.conditionNow() !== this.condition;
+    return hasChanged ? Math.min(this.restMs, this.sentMs + ACK_MS) : this.restMs;
+  }
+
+  onTick(now: number): void {
+    if (now >= this.dueMs) this.send(now);
   }
 
   /** Takes an ACK of a live peer; false when it is malformed. */
@@ -82,10 +93,20 @@ export class Acks {
     } else if (was !== 0 && reasons === 0) tell({ name: "peerWell", peer: { node, incarnation } });
   }
 
+  private conditionNow(): string {
+    const one = (peer: Follower) => {
+      const { isFollowing, lag } = peer.stream;
+      return `${peer.node} ${isFollowing} ${lag > 0} ${this.peers.of(peer).isComplete}`;
+    };
+    return this.broadcast.peers().map(one).join();
+  }
+
   private send(now: number): void {
-    this.dueMs = now + ACK_MS;
     const { degraded, last, onsets } = this.audit;
     const followers = this.broadcast.peers();
+    this.sentMs = now;
+    this.restMs = followers.length === 0 ? Number.POSITIVE_INFINITY : now + ACK_REST_MS;
+    this.condition = this.conditionNow();
     // Where it began and ended since the last ACK, it is told once, and its end with the next tick.
     const told = onsets === this.toldOnsets ? degraded : last;
     this.toldOnsets = onsets;

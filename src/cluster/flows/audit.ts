@@ -108,11 +108,22 @@ export class Audit {
     else this.degraded = null;
   }
 
+  /** When something is due: at once while a table is read, or something is to be put back. */
+  get dueMs(): number {
+    if (this.lost.size > 0 || this.askedMs !== null) return Number.NEGATIVE_INFINITY;
+    return this.upkeep?.dueMs ?? Number.POSITIVE_INFINITY;
+  }
+
   onTick(now: number): void {
     if (this.askedMs !== null && now - this.askedMs >= DUMP_PATIENCE_MS) this.ask(now);
     for (const key of this.lost) this.recreate(key, now);
-    if (this.askedMs === null) this.counters.swept += this.unsure.settle(now);
+    this.settle(now);
     this.counters.refreshed += this.upkeep?.onTick(now) ?? 0;
+  }
+
+  /** Judges what can be judged of what nobody owned yet, while the range is as it is. */
+  settle(now: number): void {
+    if (this.askedMs === null) this.counters.swept += this.unsure.settle(now);
   }
 
   /** Whether this is old news of a translation that made room for that of the table. */

@@ -28,6 +28,13 @@ export class DigestRounds {
     private readonly packer: Packer,
   ) {}
 
+  /** When something is due; what was announced is, at once. */
+  get dueMs(): number {
+    if (this.announced.size > 0) return Number.NEGATIVE_INFINITY;
+    for (const atMs of this.again.values()) return Math.min(this.nextMs, atMs);
+    return this.nextMs;
+  }
+
   announce(buckets: readonly number[], now: number): void {
     for (const bucket of buckets) {
       this.announced.add(bucket);

@@ -66,6 +66,11 @@ export class Hold {
     this.release([ticket]);
   }
 
+  /** Whether a reply waits, or a peer that is cut off may have caught up. */
+  get isUnderWay(): boolean {
+    return this.waiting.length > 0 || this.cut.length > 0;
+  }
+
   /** Peers may have acknowledged more, or have gone. */
   settle(): void {
     if (this.waiting.length === 0) return;

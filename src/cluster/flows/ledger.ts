@@ -35,6 +35,11 @@ export class Ledger {
     this.touchedMs = this.releasedMs.slice();
   }
 
+  /** Whether another has claimed a bucket of this node, so that it may have to insist. */
+  get isContested(): boolean {
+    return this.contested.size > 0;
+  }
+
   /** Takes the own range as it is now; returns what came and what went. */
   change(owned: Bitmap, epoch: number, now: number): { came: number[]; went: number[] } {
     const came = [...bucketsOf(without(owned, this.owned))];

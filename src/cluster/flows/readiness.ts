@@ -41,18 +41,29 @@ export class Readiness {
     this.isSynced = isSynced;
   }
 
+  /** Whether what {@link tellReady} tells may have changed. */
+  get isOld(): boolean {
+    return this.parts.ledger.changes !== this.changes || !isSame(this.whoCaughtUp(), this.caughtUp);
+  }
+
   /** Which buckets have their flows here as their owner stated them. */
   tellReady(): void {
-    const { ledger, peers, followers, out } = this.parts;
-    const caughtUp: number[] = [];
-    for (const peer of followers()) if (peers.isCaughtUp(peer)) caughtUp.push(peer.node);
-    if (ledger.changes === this.changes && isSame(caughtUp, this.caughtUp)) return;
+    if (!this.isOld) return;
+    const { ledger, out } = this.parts;
+    const caughtUp = this.whoCaughtUp();
     this.changes = ledger.changes;
     this.caughtUp = caughtUp;
     const ready = ledger.ready((node) => caughtUp.includes(node));
     if (ready.every((word, index) => word === this.ready[index])) return;
     this.ready = ready;
     out({ kind: "ready", buckets: ready.slice() });
+  }
+
+  private whoCaughtUp(): number[] {
+    const { peers, followers } = this.parts;
+    const caughtUp: number[] = [];
+    for (const peer of followers()) if (peers.isCaughtUp(peer)) caughtUp.push(peer.node);
+    return caughtUp;
   }
 
   /** Which buckets have their flows in the kernel, where that is not so with all. */

@@ -71,6 +71,11 @@ export class Residence {
     return op === "delete" ? this.states[bucket] === OUT : this.isOut(bucket);
   }
 
+  /** Whether a bucket is on its way in or out, or will be. */
+  get isUnderWay(): boolean {
+    return this.coming.size > 0 || this.going.size > 0 || this.unwanted.size > 0;
+  }
+
   /** Whether flows wait to be created. */
   get isInstalling(): boolean {
     return this.coming.size > 0;

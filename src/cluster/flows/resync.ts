@@ -43,6 +43,10 @@ export class Resync {
     private readonly tell: (event: FlowEvent) => void,
   ) {}
 
+  get isRunning(): boolean {
+    return this.state === "running";
+  }
+
   /** Begins one; while one runs, it is the answer to whoever asks for another. */
   begin(now: number): void {
     if (this.state === "running") return;

@@ -1,6 +1,6 @@
 /**
  * Flow replication as a reducer: kernel events, bodies of peers and ticks in, outputs out; no
- * clock, no sockets, no kernel. Times are milliseconds of CLOCK_BOOTTIME. Tick about every 10 ms.
+ * clock, no sockets, no kernel. Times are milliseconds of CLOCK_BOOTTIME. due.ts says when to tick.
  *
  *      kernel events --> author --> table --> packer --> broadcast --> peers
  *      peers --> broadcast --> ops --> replica --> table --> kernel
@@ -37,8 +37,6 @@ import type { FlowSettings } from "./settings.js";
 import { Shelf } from "./shelf.js";
 import type { Entry } from "./table.js";
 
-export type { KernelEvent } from "./output.js";
-
 export class FlowSync {
   readonly shelf: Shelf;
   readonly ledger: Ledger;
@@ -52,10 +50,11 @@ export class FlowSync {
   readonly resync: Resync;
   readonly hold: Hold;
   private readonly packer: Packer;
-  private readonly rounds: DigestRounds;
-  private readonly acks: Acks;
+  readonly rounds: DigestRounds;
+  readonly acks: Acks;
+  readonly readiness: Readiness;
   private readonly sender: Sender;
-  private readonly readiness: Readiness;
+  tickedMs = Number.NEGATIVE_INFINITY;
   private outputs: FlowOutput[] = [];
 
   constructor(
@@ -86,10 +85,9 @@ export class FlowSync {
     this.acks = new Acks(broadcast, peers, this.audit, out);
     this.resync = new Resync(broadcast, peers, this.audit, tell);
     const followers = () => broadcast.peers();
-    const { residence } = shelf;
-    this.readiness = new Readiness({ ledger, peers, residence, followers, out });
-    const sent = () => broadcast.buffer.total;
-    this.hold = new Hold({ holdMs: settings.holdMs, followers, sent, out });
+    this.readiness = new Readiness({ ledger, peers, residence: shelf.residence, followers, out });
+    const { holdMs } = settings;
+    this.hold = new Hold({ holdMs, followers, sent: () => broadcast.buffer.total, out });
     this.audit.readAgain(now); // what the kernel has from before was told by no event
   }
 
@@ -158,6 +156,7 @@ export class FlowSync {
   /** Takes the leased range. @param epoch of the view it was leased under */
   onRange(owned: Bitmap, epoch: number, now: number): FlowOutput[] {
     this.now = now;
+    this.audit.settle(now); // what came just now tells better of a bucket than its new owner
     const { came, went } = this.ledger.change(owned, epoch, now);
     this.author.onCame(came);
     this.author.onWent(went);
@@ -187,6 +186,7 @@ export class FlowSync {
 
   onTick(now: number): FlowOutput[] {
     this.now = now;
+    this.tickedMs = now;
     this.shelf.tombstones.expire(now);
     this.audit.onTick(now);
     this.peers.giveUp(this.broadcast.peers(), now);

@@ -36,6 +36,12 @@ export class Upkeep {
     private readonly ledger: Ledger,
   ) {}
 
+  /** When something is due: the next look at all flows, or the next tick. */
+  get dueMs(): number {
+    const isUnderWay = this.look !== null || this.went.length > 0 || this.lastWords.length > 0;
+    return isUnderWay ? Number.NEGATIVE_INFINITY : this.lookedMs + UPKEEP_MS;
+  }
+
   /** Buckets were given up: this node's kernel no longer sees their packets. */
   onWent(buckets: readonly number[], now: number): void {
     if (buckets.length === 0) return;

@@ -88,6 +88,13 @@ export class Young {
     for (const waiting of this.all()) waiting.clear();
   }
 
+  /** When the first window is over; Infinity: nothing waits. */
+  get dueMs(): number {
+    if (this.urgent.size > 0) return Number.NEGATIVE_INFINITY;
+    const replied = firstOf(this.replied) + this.windowMs;
+    return Math.min(replied, firstOf(this.unreplied) + this.unrepliedMs);
+  }
+
   /** Those whose window is over, by key. */
   due(now: number): Iterable<[string, Waiting]> {
     if (this.size === 0) return NONE;
@@ -129,6 +136,11 @@ export class Young {
     this.unreplied.delete(oldest);
     return true;
   }
+}
+
+function firstOf(waiting: Map<string, Waiting>): number {
+  for (const { sinceMs } of waiting.values()) return sinceMs;
+  return Number.POSITIVE_INFINITY;
 }
 
 function* dueOf(waiting: Map<string, Waiting>, sinceMs: number): Generator<[string, Waiting]> {

@@ -44,6 +44,9 @@ export interface Peer extends Member {
   /** Whether it shares the settings that all must share. If not, it counts for nothing else. */
   isCompatible: boolean;
   claim: Bitmap;
+  /** What the layers above were last told of its stream, and how many beats ago. */
+  sent: number;
+  sentBeats: number;
   /** When something new of it last arrived on any link, in protocol milliseconds. */
   heardMs: number;
   readonly links: LinkHealth[];
@@ -186,6 +189,8 @@ export class PeerTable {
       viewHash: 0n,
       isCompatible: false,
       claim: this.noClaim(),
+      sent: 0,
+      sentBeats: 0,
       heardMs: Number.NEGATIVE_INFINITY,
       links: Array.from({ length: this.linkCount }, () => ({
         heardMs: null,

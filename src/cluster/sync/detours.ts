@@ -9,9 +9,10 @@
  *
  * What `nat` translates is not counted: the program knows its ports.
  */
+
+import type { KernelEvent } from "../flows/output.js";
 import type { Flow, Replicated } from "../flows/record.js";
 import { keyOf } from "../flows/record-wire.js";
-import type { KernelEvent } from "../flows/sync.js";
 
 const ICMP = 1;
 const ICMPV6 = 58;

@@ -12,15 +12,15 @@
  * agree on over a connection that is already let in. The number that is remembered is bounded; what
  * is beyond is counted, and stays with this node.
  */
-import type { ExpectationRecord } from "../../kernel/conntrack/record.js";
+import { type ExpectationRecord, newExpectation } from "../../kernel/conntrack/record.js";
 import type { ConntrackTable } from "../../kernel/conntrack/table.js";
 import type { MarkField } from "../../state/mark-field.js";
+import type { KernelEvent, KernelOp } from "../flows/output.js";
 import type { Expectation, Flow } from "../flows/record.js";
 import { keyOf } from "../flows/record-wire.js";
-import type { KernelEvent } from "../flows/sync.js";
 import { EXPECTATIONS_MAX } from "../limits.js";
 import { flowOf } from "./convert.js";
-import { expectationOf } from "./convert-expectation.js";
+import { expectationOf, writeExpectation } from "./convert-expectation.js";
 
 interface Known {
   readonly bucket: number;
@@ -39,6 +39,27 @@ export class KernelExpectations {
     private readonly field: MarkField,
     private readonly max = EXPECTATIONS_MAX,
   ) {}
+
+  /**
+   * Puts them into the kernel or takes them out; one that has changed is made anew: few ever do.
+   * @param count told what became of each
+   */
+  change(
+    op: KernelOp,
+    expectations: readonly Expectation[],
+    count: (op: KernelOp, errno: number) => void,
+  ): void {
+    const records = expectations.map((each) => {
+      const record = newExpectation();
+      writeExpectation(each, record);
+      return record;
+    });
+    if (op !== "create") {
+      for (const errno of this.table.deleteExpectations(records)) count("delete", errno);
+    }
+    if (op === "delete") return;
+    for (const errno of this.table.createExpectations(records)) count("create", errno);
+  }
 
   /** What an event tells. */
   onEvent(change: string, record: ExpectationRecord): KernelEvent[] {

@@ -9,7 +9,6 @@ import { ConntrackEvents, type EventVisitor } from "../../kernel/conntrack/event
 import {
   type ExpectationRecord,
   type FlowRecord,
-  newExpectation,
   newFlow,
   PRESENT,
 } from "../../kernel/conntrack/record.js";
@@ -17,12 +16,11 @@ import type { SieveSettings } from "../../kernel/conntrack/sieve.js";
 import { ConntrackTable } from "../../kernel/conntrack/table.js";
 import { answerCode } from "../../kernel/request.js";
 import { bootMs } from "../../platform/clock.js";
+import type { Watch } from "../../platform/native.js";
 import type { MarkField } from "../../state/mark-field.js";
-import type { KernelOp } from "../flows/output.js";
+import type { KernelEvent, KernelOp } from "../flows/output.js";
 import type { Expectation, Flow, Replicated } from "../flows/record.js";
-import type { KernelEvent } from "../flows/sync.js";
 import { flowOf, withoutHelper, withoutMaster, writeRecordOf } from "./convert.js";
-import { writeExpectation } from "./convert-expectation.js";
 import { KernelDump } from "./kernel-dump.js";
 import { KernelExpectations } from "./kernel-expectations.js";
 
@@ -31,8 +29,6 @@ const BATCHES_MAX = 64;
 /** Flows changed in one go: the records they are written to are few, and stay in the cache. */
 const GROUP_MAX = 16;
 const { ENOENT, EBUSY, EEXIST, EOPNOTSUPP } = constants.errno;
-/** Name under which expectations beyond the bound are counted. */
-const TOO_MANY = "TOOMANY";
 
 interface Wish {
   readonly op: KernelOp;
@@ -43,6 +39,8 @@ export class KernelFlows {
   private readonly refusals: Record<string, number> = {};
   /** Replicas whose translated tuple another flow of this kernel has. */
   clashes = 0;
+  /** Whether the last {@link readEvents} found any. */
+  hasRead = false;
   private readonly events: ConntrackEvents;
   private readonly table = new ConntrackTable();
   private readonly expectations: KernelExpectations;
@@ -60,6 +58,8 @@ export class KernelFlows {
   };
   private readonly records: FlowRecord[] = [];
   private isDumping = false;
+  private watch: Watch | null = null;
+  private isAwaiting = false;
   private hurryUntilMs = Number.NEGATIVE_INFINITY;
 
   /**
@@ -83,10 +83,10 @@ export class KernelFlows {
     return this.events.overruns;
   }
 
-  /** Operations that the kernel refused, by errno name. */
+  /** Operations that the kernel refused, by errno name; TOOMANY: expectations beyond the bound. */
   get refused(): Readonly<Record<string, number>> {
     const { refused } = this.expectations;
-    return refused === 0 ? this.refusals : { ...this.refusals, [TOO_MANY]: refused };
+    return refused === 0 ? this.refusals : { ...this.refusals, TOOMANY: refused };
   }
 
   /** Flows that ended before anybody was told of them. */
@@ -105,9 +105,26 @@ export class KernelFlows {
     this.sift();
     let batches = BATCHES_MAX;
     while (batches-- > 0 && this.events.receive(this.visitor, -1, 0) > 0);
+    this.hasRead = batches < BATCHES_MAX - 1;
     const { found } = this;
     this.found = [];
     return found;
+  }
+
+  /** When the next {@link readEvents} is due although no event comes; Infinity: never. */
+  get dueMs(): number {
+    const isBusy = this.isDumping || this.found.length > 0;
+    return isBusy ? Number.NEGATIVE_INFINITY : this.events.dueMs;
+  }
+
+  /** Calls `onEvents` once, when events have come. The first one to be called is called always. */
+  awaitEvents(onEvents: () => void): void {
+    this.watch ??= this.events.watch(() => {
+      this.isAwaiting = false;
+      onEvents();
+    });
+    if (!this.isAwaiting) this.watch.arm();
+    this.isAwaiting = true;
   }
 
   /** Whether events were lost since the last call. */
@@ -149,13 +166,13 @@ export class KernelFlows {
       while (end < last && isAlike(wishes[end] as Wish)) end++;
       const records = wishes.slice(first, end).map((wish) => wish.record);
       if (record.kind === "flow") this.onFlows(op, records as Flow[]);
-      else this.onExpectations(op, records as Expectation[]);
+      else this.expectations.change(op, records as Expectation[], this.count);
       first = end;
     }
   }
 
   close(): void {
-    for (const each of [this.events, this.table, this.dump]) each.close();
+    for (const each of [this.watch, this.events, this.table, this.dump]) each?.close();
   }
 
   private sift(): void {
@@ -221,26 +238,12 @@ export class KernelFlows {
     }
   }
 
-  /** An expectation that has changed is made anew: few ever do. */
-  private onExpectations(op: KernelOp, expectations: readonly Expectation[]): void {
-    const records = expectations.map((each) => {
-      const record = newExpectation();
-      writeExpectation(each, record);
-      return record;
-    });
-    if (op !== "create") {
-      for (const errno of this.table.deleteExpectations(records)) this.count("delete", errno);
-    }
-    if (op === "delete") return;
-    for (const errno of this.table.createExpectations(records)) this.count("create", errno);
-  }
-
-  private count(op: KernelOp, errno = 0): void {
+  private readonly count = (op: KernelOp, errno = 0): void => {
     const isFine = errno === 0 || (op === "create" && errno === EEXIST);
     // What is to be deleted may have ended by itself: replicas follow their connection to its
     // close. What is to be armed may have been let in without its helper.
     if (isFine || (op !== "create" && errno === ENOENT) || op === "arm") return;
     const name = answerCode(errno);
     this.refusals[name] = (this.refusals[name] ?? 0) + 1;
-  }
+  };
 }

@@ -5,17 +5,19 @@
  */
 import { getHeapStatistics } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
+import { Alarm } from "../../platform/alarm.js";
 import { bootMs } from "../../platform/clock.js";
 import { random64 } from "../../platform/random.js";
 import { enterThread } from "../../platform/threads.js";
 import { MarkField } from "../../state/mark-field.js";
 import { describe, describeOut } from "../flows/description.js";
+import { nextDueOf } from "../flows/due.js";
 import type { Held } from "../flows/hold.js";
 import type { FlowOutput } from "../flows/output.js";
 import type { Replicated } from "../flows/record.js";
 import { flowSettings } from "../flows/settings.js";
 import { FlowSync } from "../flows/sync.js";
-import { LINGER_MS, UNREPLIED_WINDOWS } from "../limits.js";
+import { LINGER_MS, TICK_MS, UNREPLIED_WINDOWS } from "../limits.js";
 import type { Bitmap } from "../ranges/bitmap.js";
 import { isKeptOut } from "./cold.js";
 import { Detours } from "./detours.js";
@@ -32,8 +34,6 @@ import type {
 } from "./messages.js";
 import { inScope } from "./scope.js";
 
-/** Milliseconds between two looks at the kernel's events. */
-const TICK_MS = 10;
 /**
  * Milliseconds that a newborn flow is kept back undecoded, at most half of the window, of which it
  * is a part. Longer than a request to a nearby server takes.
@@ -46,7 +46,7 @@ class SyncThread {
   private readonly kernel: KernelFlows;
   private readonly sync: FlowSync;
   private readonly held: HeldReplies | null;
-  private readonly timer: NodeJS.Timeout;
+  private readonly alarm = new Alarm(() => this.onTick());
   private readonly detours: Detours | null;
   private isStraight = false;
   /** The next turn before a tick, where flows wait to be put into the kernel. */
@@ -73,20 +73,31 @@ class SyncThread {
     this.sync = new FlowSync(settings, bootMs());
     const onHeld = (held: readonly Held[]) => this.onHeld(held);
     this.held = holdMs > 0 ? new HeldReplies(field, data.holdWakeFd, onHeld) : null;
-    control.on("message", (request: SyncRequest) => this.onRequest(request));
-    parentPort?.on("message", (query: SyncQuery) => this.onQuery(query));
-    this.timer = setInterval(() => this.onTick(), TICK_MS);
+    control.on("message", (request: SyncRequest) => {
+      this.onRequest(request);
+      this.setAlarm();
+    });
+    parentPort?.on("message", (query: SyncQuery) => {
+      this.onQuery(query);
+      this.setAlarm();
+    });
+    this.alarm.setFor(bootMs());
   }
 
   /** What the kernel said before about these flows is heard first. */
   private onHeld(held: readonly Held[]): void {
     this.hearKernel();
     this.carryOut(this.sync.onHeld(held, bootMs()));
+    this.setAlarm();
   }
 
+  /**
+   * At most every TICK_MS, so that events are read many at once; while none come, the thread sleeps
+   * until something is due.
+   */
   private onTick(): void {
     const { kernel, sync } = this;
-    this.hearKernel();
+    const hasHeard = this.hearKernel();
     if (kernel.takeLoss()) {
       this.detours?.onLoss();
       this.carryOut(sync.onEventLoss(bootMs()));
@@ -99,12 +110,23 @@ class SyncThread {
     }
     this.tellDetours();
     this.carryOut(sync.onTick(bootMs()));
+    if (hasHeard) this.alarm.setFor(this.sync.tickedMs + TICK_MS);
+    else this.kernel.awaitEvents(() => this.alarm.setFor(this.sync.tickedMs + TICK_MS));
+    this.setAlarm();
   }
 
-  private hearKernel(): void {
+  /** After each input: what it brought may make the next tick due earlier. */
+  private setAlarm(): void {
+    const dueMs = Math.min(nextDueOf(this.sync), this.kernel.dueMs);
+    this.alarm.setFor(Math.max(this.sync.tickedMs + TICK_MS, dueMs));
+  }
+
+  /** Whether there was anything to be heard. */
+  private hearKernel(): boolean {
     const events = this.kernel.readEvents();
     this.detours?.onEvents(events);
     this.carryOut(this.sync.onEvents(events, bootMs()));
+    return this.kernel.hasRead;
   }
 
   /** What waits for its flows does not wait for the next tick. */
@@ -214,7 +236,7 @@ class SyncThread {
   }
 
   private end(): void {
-    clearInterval(this.timer);
+    this.alarm.close();
     if (this.turn !== null) clearImmediate(this.turn);
     this.kernel.close();
     this.held?.close();

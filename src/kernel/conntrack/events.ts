@@ -11,7 +11,7 @@
  */
 import { EVENT_BUFFER, EVENT_BUFFER_BYTES_MAX } from "../../config/limits.js";
 import { bootMs } from "../../platform/clock.js";
-import { type Netlink, native } from "../../platform/native.js";
+import { type Netlink, native, type Watch } from "../../platform/native.js";
 import { errnoName, operation } from "../../platform/op-error.js";
 import { GROUP } from "./constants.js";
 import { readDatagram, type Visitor } from "./message.js";
@@ -82,6 +82,18 @@ export class ConntrackEvents {
       return netlink;
     });
     this.bufferBytes = this.netlink.resize(this.asked);
+  }
+
+  /** When {@link receive} has something to tell although no event comes; Infinity: never. */
+  get dueMs(): number {
+    return this.hasLost
+      ? Number.NEGATIVE_INFINITY
+      : (this.sieve?.dueMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Has `onReadable` called when events have come; see Watch. */
+  watch(onReadable: () => void): Watch {
+    return new native.Watch(this.netlink.fd, onReadable);
   }
 
   /** Flows that nobody was told of, since they ended at once. */

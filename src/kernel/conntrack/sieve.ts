@@ -55,6 +55,15 @@ export class Sieve {
     private readonly onEvent: OnEvent,
   ) {}
 
+  /** When the first flow has waited long enough; Infinity: none waits. */
+  get dueMs(): number {
+    for (; this.first < this.next; this.first++) {
+      const slot = this.first & (SLOTS - 1);
+      if (this.lengths[slot] !== 0) return (this.bornMs[slot] as number) + this.settings.waitMs;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** Takes a datagram of the kernel: decoded now, kept back, or forgotten. */
   offer(bytes: Buffer, at: number, length: number, now: number): void {
     const { glance } = this;

@@ -3,10 +3,11 @@
  * alone. Who is alive and who owns what is played by world.ts.
  */
 
-import type { FlowOutput } from "../../../src/cluster/flows/output.js";
+import { nextDueOf } from "../../../src/cluster/flows/due.js";
+import type { FlowOutput, KernelEvent } from "../../../src/cluster/flows/output.js";
 import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
-import type { FlowSync, KernelEvent } from "../../../src/cluster/flows/sync.js";
+import type { FlowSync } from "../../../src/cluster/flows/sync.js";
 import { isData } from "../../../src/cluster/frame/data.js";
 import { hasBucket } from "../../../src/cluster/ranges/bitmap.js";
 import { seeded } from "../machine.js";
@@ -102,7 +103,10 @@ export abstract class FlowNet {
 
   private runBox(box: Box): void {
     if (this.now % 5 === 0) this.hearKernel(box);
-    if ((this.now + box.id) % TICK_MS === 0) this.act(box, (sync) => sync.onTick(this.now));
+    const isTurn = (this.now + box.id) % TICK_MS === 0;
+    if (isTurn && box.sync && nextDueOf(box.sync) <= this.now) {
+      this.act(box, (sync) => sync.onTick(this.now));
+    }
     if ((this.now + box.id * 3) % BEAT_MS === 0 && box.sent !== 0) this.beat(box, box.sent);
   }
 
