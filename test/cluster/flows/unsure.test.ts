@@ -2,12 +2,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Author } from "../../../src/cluster/flows/author.js";
 import type { Ledger } from "../../../src/cluster/flows/ledger.js";
+import type { KernelEvent } from "../../../src/cluster/flows/output.js";
 import { pack } from "../../../src/cluster/flows/packed.js";
 import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
 import { flowSettings } from "../../../src/cluster/flows/settings.js";
 import type { Shelf } from "../../../src/cluster/flows/shelf.js";
-import { FlowSync, type KernelEvent } from "../../../src/cluster/flows/sync.js";
+import { FlowSync } from "../../../src/cluster/flows/sync.js";
 import { Unsure } from "../../../src/cluster/flows/unsure.js";
 import { emptyBitmap } from "../../../src/cluster/ranges/bitmap.js";
 import { flow as numbered } from "./flows.js";
