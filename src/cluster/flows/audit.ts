@@ -179,7 +179,6 @@ export class Audit {
     const entry = this.shelf.table.get(key);
     if (entry && this.shelf.isOut(entry)) return this.shelf.residence?.onFound(bucket);
     const isOwned = this.ledger.owns(bucket);
-    if (entry && !isOwned) this.unsure.match(record, entry);
     if (isOwned || entry || this.ledger.lingers(bucket, now)) this.author.onAlive(record, now, key);
     // Its owner may not have it: a replica whose end was missed would stay for ever.
     else if (!isOver(record)) this.unsure.keep(key, record);

@@ -9,6 +9,7 @@
  * Flows of other nodes' buckets are in the local kernel too, as replicas, and their events say
  * nothing new. The exception are late ones: a flow that was let in just before its bucket was given
  * up. It is told at once, under the old term, so that the new owner gets it unless it knows better.
+ * If the new owner has told it before, the local kernel takes the translation that it has there.
  */
 import type { Ledger } from "./ledger.js";
 import { isPackedAlike, pack, saysTheSame } from "./packed.js";
@@ -58,6 +59,7 @@ export class Author {
       entry.isOver = false;
     }
     if (!this.ledger.owns(told.bucket)) {
+      if (entry && !this.shelf.isOut(entry)) this.shelf.match(told, entry);
       if (entry || !this.ledger.lingers(told.bucket, now)) return;
       this.late.set(key, completed(told, young));
       return;

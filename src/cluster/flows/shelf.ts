@@ -3,6 +3,7 @@
  * is put here is accounted for in digests, and what goes leaves a tombstone.
  */
 import type { FlowOutput, KernelOp } from "./output.js";
+import { isPackedAlike } from "./packed.js";
 import { isTranslatedAlike, type Replicated } from "./record.js";
 import { keyOf } from "./record-wire.js";
 import { Residence } from "./residence.js";
@@ -48,6 +49,11 @@ export class Shelf {
     this.replaced.add(keyOf(record));
     this.kernel("delete", before);
     this.kernel("create", record);
+  }
+
+  /** A replica that this node let in itself once may be translated as no other node has it. */
+  match(inKernel: Replicated, entry: Entry): void {
+    if (!isPackedAlike(entry.packed, inKernel)) this.replace(inKernel, entry.record);
   }
 
   /** Asks for a change of the local kernel's table, unless the record is to stay out of it. */

@@ -12,10 +12,9 @@
  */
 import type { Author } from "./author.js";
 import type { Ledger } from "./ledger.js";
-import { isPackedAlike, pack, unpack } from "./packed.js";
+import { pack, unpack } from "./packed.js";
 import type { Replicated } from "./record.js";
 import type { Shelf } from "./shelf.js";
-import type { Entry } from "./table.js";
 
 export class Unsure {
   /** Flows that found no room; their kernel's time-out ends them. */
@@ -47,11 +46,6 @@ export class Unsure {
     this.size = 0;
   }
 
-  /** A replica that this node let in itself once may be translated as no other node has it. */
-  match(inKernel: Replicated, entry: Entry): void {
-    if (!isPackedAlike(entry.packed, inKernel)) this.shelf.replace(inKernel, entry.record);
-  }
-
   /** The kernel says that a flow is no more. */
   forget(key: string, bucket: number): void {
     if (this.buckets.get(bucket)?.delete(key)) this.size -= 1;
@@ -70,7 +64,7 @@ export class Unsure {
           this.shelf.change("delete", unpack(packed));
           swept += 1;
         } else if (this.shelf.isOut(entry)) this.shelf.residence?.onFound(bucket);
-        else this.match(unpack(packed), entry);
+        else this.shelf.match(unpack(packed), entry);
       }
       this.size -= flows.size;
       this.buckets.delete(bucket);

@@ -68,6 +68,25 @@ describe("a flow of two owners", () => {
     expect(world.boxes.map((box) => counters(world, box).removed)).toEqual([0, 0]);
   });
 
+  test("nor does a former owner keep its own, where its kernel tells of it late", () => {
+    const world = settled(27, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    const old = flow(1, bucket, translated(5001, ASSURED));
+    world.own(b, [...b.owned, bucket]);
+    a.kernel.set(keyOf(old), old);
+    world.alive(b, flow(1, bucket, translated(5002, ASSURED)));
+    world.run(TOLD_MS);
+    world.own(
+      a,
+      [...a.owned].filter((each) => each !== bucket),
+    );
+    a.events.push({ kind: "alive", record: old });
+    world.run(TOLD_MS);
+    expect(ports(world)).toEqual(["5002", "5002"]);
+    expect(world.differences()).toEqual([]);
+  });
+
   test("an owner who comes second, under an older term, takes the other's translation", () => {
     const world = settled(25, 2);
     const [a, b] = world.boxes;
