@@ -124,7 +124,7 @@ export class World {
     const { plan, calm, machines } = this;
     return [
       ...[this.cover, this.messages, this.streams, this.survival],
-      ...[new Entry(), new Graves(), new Tail(plan, calm, machines)],
+      ...[new Entry(plan, machines), new Graves(), new Tail(plan, calm, machines)],
       ...[new LeaseHolds(), new Fence(plan, calm, machines), new NotHalfAlive(plan, calm)],
       ...[new Settled(plan, machines), new InSync(machines), new Bounded(plan, machines)],
       ...[
