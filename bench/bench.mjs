@@ -20,6 +20,7 @@ const BENCHES = {
   memory: "./memory.mjs",
   queue: "./queue.mjs",
   hits: "./hits.mjs",
+  transfer: "./transfer.mjs",
   foreign: "./foreign.mjs",
   scale: "./scale.mjs",
   sync: "./sync.mjs",

@@ -14,7 +14,11 @@ const VARIANTS = {
   "shardwall, every packet queued": { dataplane: { offload: "none" } },
 };
 
-export const SHARDWALLS = Object.entries(VARIANTS).map(([name, overrides]) => ({
-  name,
-  start: (lab, changes = {}) => startShardwall(lab, { ...overrides, ...changes }),
-}));
+/** A contestant of that name: nodes whose configuration is `overrides` over the lab's. */
+export function shardwallOf(name, overrides) {
+  return { name, start: (lab, changes = {}) => startShardwall(lab, { ...overrides, ...changes }) };
+}
+
+export const SHARDWALLS = Object.entries(VARIANTS).map(([name, overrides]) =>
+  shardwallOf(name, overrides),
+);
