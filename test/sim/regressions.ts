@@ -90,27 +90,4 @@ export const REGRESSIONS: readonly Regression[] = [
       ],
     },
   },
-  {
-    what: "old news of a translation that had to make room ends the flow that took its place",
-    mutant: "replaced-believed",
-    plan: {
-      ...{ seed: 314, nodes: 5, faultyMs: 45_000 },
-      settings: {
-        ...{ ...SETTINGS, heartbeatMs: 1000, failureMs: 4000, tickMs: 200, buckets: 128 },
-        ...{ windowMs: 250, queueMax: 4, eventsMax: 4096, threadMs: 0, drift: 0.03 },
-      },
-      workload: { ...WORKLOAD, idle: 0.3, gapMs: 2000 },
-      network: {
-        ...{ loss: 0.010532375425100327, duplication: 0.31867365760263056, corruption: 0 },
-        delayMs: [47.312333643087186, 53.85326445782426],
-      },
-      faults: [
-        { kind: "flood", atMs: 1000, forMs: 13_213, node: 1 },
-        {
-          ...{ kind: "partition", atMs: 1000, forMs: 29_028, link: -1 },
-          cuts: bothWays([1, 2], [1, 3], [1, 4], [1, 5]),
-        },
-      ],
-    },
-  },
 ];

@@ -149,11 +149,6 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
     apply: () => disable(Unsure, "settle", 0),
   },
   {
-    name: "replaced-believed",
-    what: "what the kernel says of a translation that had to make room is taken for news",
-    apply: () => disable(Audit, "isReplaced", false),
-  },
-  {
     name: "table-unbounded",
     what: "the table grows beyond its bound",
     apply: () => disable(FlowTable, "makeRoom", true),
