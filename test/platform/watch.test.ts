@@ -67,7 +67,7 @@ describe("a watch", () => {
 
   test("that is closed says nothing more, and its thread is gone", () =>
     watching(async (event, watch, told) => {
-      const before = watchers();
+      await until(() => watchers() === 1); // it gives itself its name
       watch.arm();
       watch.close();
       event.signal();
@@ -75,7 +75,7 @@ describe("a watch", () => {
       watch.close();
       await pause(20);
       expect(told()).toBe(0);
-      await until(() => watchers() === before - 1);
+      await until(() => watchers() === 0);
     }));
 
   test("refuses what it cannot watch or call", () => {
@@ -103,7 +103,6 @@ describe("a watch", () => {
       parentPort.once("message", () => {});
       parentPort.postMessage("ready");
     `;
-    const before = watchers();
     for (let round = 0; round < 5; round++) {
       const worker = new Worker(code, { eval: true, workerData: ADDON });
       await new Promise((resolve) => worker.once("message", resolve));
@@ -111,7 +110,7 @@ describe("a watch", () => {
       await end(worker);
       await exit;
     }
-    await until(() => watchers() === before);
+    await until(() => watchers() === 0);
   });
 });
 
