@@ -155,7 +155,7 @@ export class Author {
     for (const [key, { record, seenMs, sinceMs }] of this.young.due(now)) {
       if (!mayGoOn()) return;
       this.young.delete(key);
-      const entry = this.put(key, record, now);
+      const entry = this.put(key, record, now, seenMs);
       if (!entry) continue;
       entry.seenMs = seenMs;
       entry.sinceMs = Math.min(entry.sinceMs, sinceMs);
@@ -206,12 +206,16 @@ export class Author {
     this.counters.removed += 1;
   }
 
-  private put(key: string, record: Replicated, now: number): Entry | null {
+  /** @param seenMs when the kernel last spoke of it */
+  private put(key: string, record: Replicated, now: number, seenMs = now): Entry | null {
     const version = this.nextVersion(record.bucket);
     const present = this.shelf.table.get(key);
     const known = present ?? this.shelf.tombstones.find(key);
     if (known && !isNewer(version, known.version)) {
-      this.giveWay(key, record, present, now);
+      // Another owner was first. If it has ended the flow, nobody will say so again.
+      if (this.mayStillWin(record, present)) this.young.postpone(key, record, now, seenMs);
+      else if (present) this.shelf.match(record, present);
+      else this.shelf.kernel("delete", record);
       return null;
     }
     const entry = this.shelf.put(key, record, version, now);
@@ -222,18 +226,14 @@ export class Author {
     return entry;
   }
 
-  /**
-   * Another owner was first. If it has ended the flow, nobody will say so again. But where the
-   * bucket is still ours, one of the two gives it up, or our term will be above: we wait for that.
-   */
-  private giveWay(key: string, record: Replicated, present: Entry | undefined, now: number): void {
+  /** Whether the bucket is given up by one of its two owners, or our term will be above. */
+  private mayStillWin(record: Replicated, present: Entry | undefined): boolean {
     const { bucket } = record;
-    if (present && isPackedAlike(present.packed, record)) return;
+    if (!this.ledger.owns(bucket)) return false;
+    if (!present) return true;
     const isContested = !this.ledger.isHolder(bucket, this.settings.node);
-    const mayWin = !present || (isContested && !isBelow(rankOf(record), present.rank));
-    if (this.ledger.owns(bucket) && mayWin) this.young.postpone(key, record, now);
-    else if (present) this.shelf.replace(record, present.record);
-    else this.shelf.kernel("delete", record);
+    const isLess = isBelow(rankOf(record), present.rank);
+    return isContested && !isLess && !isPackedAlike(present.packed, record);
   }
 
   private nextVersion(bucket: number): Version {

@@ -53,11 +53,11 @@ export class Young {
     return urgent.get(key) ?? replied.get(key) ?? unreplied.get(key) ?? postponed.get(key);
   }
 
-  /** A record is now so; it waits since it was first set. */
-  set(key: string, record: Replicated, now: number): void {
+  /** A record is now so; it waits since it was first set. @param seenMs see {@link Waiting} */
+  set(key: string, record: Replicated, now: number, seenMs = now): void {
     const known = this.get(key);
     if (!known && !this.hasRoom()) return;
-    const waiting = { record, sinceMs: known?.sinceMs ?? now, seenMs: now };
+    const waiting = { record, sinceMs: known?.sinceMs ?? now, seenMs };
     this.postponed.delete(key);
     if (this.urgent.has(key)) this.urgent.set(key, waiting);
     else if (rankOf(record) === "unreplied") this.unreplied.set(key, waiting);
@@ -67,9 +67,12 @@ export class Young {
     }
   }
 
-  /** Waits for the next {@link due}, and then once more for the window. */
-  postpone(key: string, record: Replicated, now: number): void {
-    if (this.hasRoom()) this.postponed.set(key, { record, sinceMs: now, seenMs: now });
+  /**
+   * Waits for the next {@link due}, and then once more for the window. The kernel has not spoken of
+   * it again by that: if its end was missed, the kernel's table shows it.
+   */
+  postpone(key: string, record: Replicated, now: number, seenMs: number): void {
+    if (this.hasRoom()) this.postponed.set(key, { record, sinceMs: now, seenMs });
   }
 
   /** What waits under this key waits no longer. */
@@ -98,7 +101,7 @@ export class Young {
   /** Those whose window is over, by key. */
   due(now: number): Iterable<[string, Waiting]> {
     if (this.size === 0) return NONE;
-    for (const [key, { record }] of this.postponed) this.set(key, record, now);
+    for (const [key, { record, seenMs }] of this.postponed) this.set(key, record, now, seenMs);
     return this.dueOfAll(now);
   }
 

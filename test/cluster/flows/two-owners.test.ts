@@ -4,7 +4,7 @@ import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
 import { CONTEST_MS } from "../../../src/cluster/limits.js";
 import { ASSURED, flow } from "./flows.js";
-import { bucketOf, counters, open, settled, TOLD_MS } from "./settled.js";
+import { bucketOf, counters, open, settled, TOLD_MS, WINDOW_MS } from "./settled.js";
 import type { FlowWorld } from "./world.js";
 
 const portOf = (record: Replicated) => (record.kind === "flow" ? record.reply.dstPort : 0);
@@ -122,6 +122,27 @@ describe("a flow of two owners", () => {
     world.alive(a, flow(1, bucket));
     world.run(CONTEST_MS + 2 * TOLD_MS);
     expect(world.union()).toEqual([keyOf(flow(1, bucket))]);
+    expect(world.differences()).toEqual([]);
+  });
+
+  test("but not where its end here was not heard: the kernel's table shows it", () => {
+    const world = settled(28, 2);
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    const before = [...b.owned];
+    world.own(b, [...before, bucket]);
+    world.alive(b, flow(1, bucket));
+    world.run(TOLD_MS);
+    world.gone(b, flow(1, bucket));
+    world.run(TOLD_MS);
+    world.own(b, before);
+    world.alive(a, flow(1, bucket));
+    world.run(WINDOW_MS - 10);
+    a.isDeaf = true;
+    world.gone(a, flow(1, bucket)); // it is told, and refused, while the table is read for that
+    a.isDeaf = false;
+    world.run(CONTEST_MS + 3 * TOLD_MS);
+    expect(world.union()).toEqual([]);
     expect(world.differences()).toEqual([]);
   });
 
