@@ -50,14 +50,18 @@ export type FlowInput =
   | { readonly kind: "body"; readonly from: Member; readonly body: Uint8Array }
   /** The newest DATA frame that a peer says to have sent. */
   | { readonly kind: "sent"; readonly from: Member; readonly sequence: number }
-  /** Buckets whose flows are to be in the kernel: claimed ones, and those to be claimed soon. */
-  | {
-      readonly kind: "want";
-      readonly claimed: Bitmap;
-      readonly planned: Bitmap;
-      /** Higher than that of the last one; goes back with the answer. */
-      readonly ticket: number;
-    };
+  /** Buckets are to be claimed from others: is what was said of their flows still so? */
+  | { readonly kind: "ask"; readonly atMs: number }
+  | Want;
+
+/** Buckets whose flows are to be in the kernel: claimed ones, and those to be claimed soon. */
+export interface Want {
+  readonly kind: "want";
+  readonly claimed: Bitmap;
+  readonly planned: Bitmap;
+  /** Higher than that of the last one; goes back with the answer. */
+  readonly ticket: number;
+}
 
 export type Output =
   | { readonly kind: "send"; readonly link: number; readonly bytes: Uint8Array }

@@ -39,6 +39,11 @@ export interface ClusterInputs {
   /** Whether a bucket's flows are usable here, so that it may be taken over. Default: yes. */
   mayClaim?(bucket: number): boolean;
   /**
+   * When the newest `ask` was made that is answered: what {@link mayClaim} says is not older.
+   * Default: it is always of now, and nobody is asked.
+   */
+  answeredMs?(): number;
+  /**
    * Whether the flows of a bucket are in the kernel, so that it may be leased, or claimed from who
    * serves it. Default: they always are, and nobody is told which ones should be.
    */

@@ -129,7 +129,10 @@ export class Standing {
     if (state !== this.self.state) this.enter(state);
     if (this.self.isDrainWanted && state === "draining") this.finishDrain(now);
     this.watch(now);
-    if (this.self.isActive) this.holding.takeUncovered(this.view, now);
+    if (this.self.isActive) {
+      this.holding.takeUncovered(this.view, now);
+      this.holding.ask(this.view, now);
+    }
     this.holding.want(this.view, this.self.isActive);
     this.holding.admit(now);
   }

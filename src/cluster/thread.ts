@@ -62,8 +62,9 @@ class ControlThread {
       (isStraight) => this.passing?.setActive(isStraight),
       data.isCold,
     );
-    const { isSynced, mayClaim, isUsable } = this.replication;
-    const inputs = { random: random64, isSynced, mayClaim, ...(isUsable && { isUsable }) };
+    const { isSynced, mayClaim, answeredMs, isUsable } = this.replication;
+    const asked = { isSynced, mayClaim, answeredMs, ...(isUsable && { isUsable }) };
+    const inputs = { random: random64, ...asked };
     this.node = new ClusterNode(data.settings, inputs, bootMs());
     this.links = new UdpLinks(data.links, (link, bytes, address) => {
       this.carryOut(this.node.onDatagram(bootMs(), link, bytes, address));

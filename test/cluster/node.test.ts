@@ -101,13 +101,6 @@ describe("start and planned moves", () => {
     expect(world.gapMs).toBe(0);
   });
 
-  test("a bucket whose flows are not here yet is not claimed from a live owner", () => {
-    const world = settledWorld(7, 1);
-    world.add(2, {}, { mayClaim: (bucket) => bucket >= 48 });
-    world.run(2000);
-    expect(world.accepted()).toEqual({ 1: [[0, 47]], 2: [[48, 63]] });
-  });
-
   test("restarting all, one by one, ends settled", () => {
     const world = settledWorld(8, 4);
     world.watchGaps();

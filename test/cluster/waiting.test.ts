@@ -1,11 +1,9 @@
 /** Claimed buckets whose flows have to come into the kernel before their lease. */
 import { describe, expect, test } from "vitest";
 import { INSTALL_PATIENCE_MS } from "../../src/cluster/limits.js";
-import type { FlowInput } from "../../src/cluster/output.js";
+import type { Want } from "../../src/cluster/output.js";
 import { type Bitmap, runsOf } from "../../src/cluster/ranges/bitmap.js";
 import { settledWorld } from "./harness.js";
-
-type Want = Extract<FlowInput, { kind: "want" }>;
 
 describe("buckets whose flows come into the kernel first", () => {
   /** A settled pair whose second node is slow: its buckets are usable when the test says so. */

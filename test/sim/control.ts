@@ -56,9 +56,15 @@ export class Control {
     };
     // No early drop here: whether flows come back by another bucket makes no difference.
     this.replication = new Replication(port, settings.buckets, send, () => {}, machine.isCold);
-    const { isSynced, mayClaim, isUsable } = this.replication;
+    const { isSynced, mayClaim, answeredMs, isUsable } = this.replication;
     const inputs = {
-      ...{ random: () => random.u64(), isSynced, mayClaim, ...(isUsable && { isUsable }) },
+      ...{
+        random: () => random.u64(),
+        isSynced,
+        mayClaim,
+        answeredMs,
+        ...(isUsable && { isUsable }),
+      },
       sealing: sim.seal === "aes" ? AES_GCM : CHEAP_SEAL,
     };
     this.node = new ClusterNode(settings, inputs, machine.localMs);

@@ -44,6 +44,18 @@ export const REGRESSIONS: readonly Regression[] = [
     },
   },
   {
+    what: "a node whose sync thread stands still believes that it has all flows, and takes buckets",
+    mutant: "answer-not-awaited",
+    plan: {
+      ...{ seed: 47, nodes: 3, faultyMs: 44_000, settings: SETTINGS, network: CALM },
+      workload: { ...WORKLOAD, nat: 0, opensPerSecond: 3, lifeMs: 60_000 },
+      faults: [
+        { kind: "stall", atMs: 8000, forMs: 30_000, node: 3, thread: "sync" },
+        { kind: "drain", atMs: 28_000, forMs: 8000, node: 2 },
+      ],
+    },
+  },
+  {
     what: "after a sleep, frames of the former incarnation left under the new one",
     mutant: "stale-thread",
     plan: {

@@ -74,9 +74,11 @@ export class Sync {
         return this.carryOut(flows.onBody(request.from, request.body, now));
       case "sent":
         return this.carryOut(flows.onSent(request.from, request.sequence, now));
+      case "ask":
+        return this.carryOut(flows.onAsk(request.atMs));
       case "want":
         this.carryOut(flows.onEvents(this.machine.kernel.readEvents(), now));
-        return this.carryOut(flows.onWant(request.claimed, request.planned, request.ticket, now));
+        return this.carryOut(flows.onWant(request, now));
       case "range":
         return this.carryOut(flows.onRange(request.owned, request.epoch, now));
       case "end":

@@ -54,13 +54,11 @@ export class Timeline implements Checker {
   }
 
   onFlowOutput(machine: Machine, _process: Process, output: FlowOutput): void {
-    if (output.kind === "send" || output.kind === "ready" || output.kind === "usable") return;
     const name = `node ${machine.id}`;
     if (output.kind === "event") this.note(name, flowEventText(output.event));
     else if (output.kind === "synced") this.note(name, `synced ${output.isSynced}`);
-    else if (output.kind === "release") return;
     else if (output.kind === "dump") this.note(name, "reads the kernel's table");
-    else {
+    else if (output.kind === "kernel") {
       const { original, bucket } = output.record;
       this.note(name, `${output.op}s flow of port ${original.srcPort}, bucket ${bucket}`);
     }

@@ -42,6 +42,8 @@ export type FlowOutput =
   | { readonly kind: "synced"; readonly isSynced: boolean }
   /** Buckets whose flows are here as their owner stated them: they may be claimed. */
   | { readonly kind: "ready"; readonly buckets: Bitmap }
+  /** What was said last of what is ready is still so: the answer to the `ask` of that time. */
+  | { readonly kind: "answer"; readonly atMs: number }
   /** Buckets whose flows are in the kernel, as an answer to the `want` of that ticket. */
   | { readonly kind: "usable"; readonly buckets: Bitmap; readonly ticket: number }
   /** Held replies with these tickets may leave. */

@@ -59,6 +59,12 @@ export class Readiness {
     out({ kind: "ready", buckets: ready.slice() });
   }
 
+  /** Says that what was told last is so still. @param atMs of the question */
+  answer(atMs: number): void {
+    this.tellReady();
+    this.parts.out({ kind: "answer", atMs });
+  }
+
   private whoCaughtUp(): number[] {
     const { peers, followers } = this.parts;
     const caughtUp: number[] = [];

@@ -15,6 +15,7 @@ import { KIND } from "../frame/kind.js";
 import { isRepair, repairBuckets } from "../frame/repair.js";
 import { FRAMES_PER_TICK, LAST_WORDS_MS, TABLE_FRAMES_PER_TICK } from "../limits.js";
 import type { Member } from "../membership/view.js";
+import type { Want } from "../output.js";
 import type { Bitmap } from "../ranges/bitmap.js";
 import { Acks } from "./acks.js";
 import { Audit } from "./audit.js";
@@ -61,7 +62,7 @@ export class FlowSync {
     private readonly settings: FlowSettings,
     private now: number,
   ) {
-    const { node, buckets, bodyBytesMax } = settings;
+    const { node, buckets, bodyBytesMax, holdMs } = settings;
     const out = (output: FlowOutput) => this.outputs.push(output);
     const tell = (event: FlowEvent) => out({ kind: "event", event });
     this.packer = new Packer(
@@ -86,7 +87,6 @@ export class FlowSync {
     this.resync = new Resync(broadcast, peers, this.audit, tell);
     const followers = () => broadcast.peers();
     this.readiness = new Readiness({ ledger, peers, residence: shelf.residence, followers, out });
-    const { holdMs } = settings;
     this.hold = new Hold({ holdMs, followers, sent: () => broadcast.buffer.total, out });
     this.audit.readAgain(now); // what the kernel has from before was told by no event
   }
@@ -202,8 +202,14 @@ export class FlowSync {
     return this.onTurn(now);
   }
 
+  /** Buckets are to be claimed from others. @param atMs goes back with the answer */
+  onAsk(atMs: number): FlowOutput[] {
+    this.readiness.answer(atMs);
+    return this.flush();
+  }
+
   /** Buckets whose flows are to be in the kernel, the claimed ones first; see Residence. */
-  onWant(claimed: Bitmap, planned: Bitmap, ticket: number, now: number): FlowOutput[] {
+  onWant({ claimed, planned, ticket }: Want, now: number): FlowOutput[] {
     this.shelf.residence?.want(claimed, planned, ticket, now);
     return this.onTurn(now);
   }
@@ -213,11 +219,6 @@ export class FlowSync {
     this.shelf.residence?.onTurn(now);
     this.readiness.tellUsable();
     return this.flush();
-  }
-
-  /** Whether flows wait to be put into the kernel, so that a turn should come before the tick. */
-  get isInstalling(): boolean {
-    return this.shelf.residence?.isInstalling ?? false;
   }
 
   health(now: number): FlowHealth {
@@ -231,8 +232,7 @@ export class FlowSync {
       this.hold.settle();
     } else if (body[0] !== KIND.repair) this.receiver.malformed += 1;
     else if (this.broadcast.isForMe(body, isRepair)) {
-      const { buckets } = this.settings;
-      this.sections.ask(repairBuckets(body).filter((bucket) => bucket < buckets));
+      this.sections.ask(repairBuckets(body).filter((bucket) => bucket < this.settings.buckets));
     }
   }
 

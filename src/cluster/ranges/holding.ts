@@ -26,6 +26,7 @@ export class Holding {
   /** Whether something was claimed that the peers have not been told yet. */
   hasNews = false;
   private isLeaseOld = false;
+  private askedMs = Number.NEGATIVE_INFINITY;
   /** As the layers above were last told. */
   private wanted: { readonly claimed: Bitmap; readonly planned: Bitmap; readonly ticket: number };
 
@@ -72,12 +73,25 @@ export class Holding {
     this.claimed(this.keeper.claimUncovered(view, waitMs, now), "uncovered", now);
   }
 
-  /** One step towards the target. */
+  /** One step towards the target, if it is known how the flows are. */
   takeStep(view: RangeView, now: number): void {
+    const { keeper, inputs, settings } = this;
+    const isKnown = now - (inputs.answeredMs?.() ?? now) <= settings.failureMs;
     const mayClaim = (bucket: number) =>
-      (this.inputs.mayClaim?.(bucket) ?? true) && this.isUsable(bucket);
-    const step = this.settings.handoverStep;
-    this.claimed(this.keeper.claimPlanned(view, step, mayClaim), "planned", now);
+      isKnown && (inputs.mayClaim?.(bucket) ?? true) && this.isUsable(bucket);
+    this.claimed(keeper.claimPlanned(view, settings.handoverStep, mayClaim), "planned", now);
+  }
+
+  /**
+   * Asks how the flows are of what is to be claimed from others, with each heartbeat. Replication
+   * runs in another thread: where that stands still, what it said last holds no more.
+   */
+  ask(view: RangeView, now: number): void {
+    const { keeper, inputs, settings } = this;
+    if (!inputs.answeredMs || now - this.askedMs < settings.heartbeatMs) return;
+    if (isEmpty(keeper.shared(keeper.planned(view)))) return;
+    this.askedMs = now;
+    this.out.up({ kind: "ask", atMs: now });
   }
 
   /** Leases claimed buckets whose flows have come into the kernel, or are not waited for longer. */

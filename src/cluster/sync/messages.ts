@@ -50,6 +50,7 @@ export type StreamReply = { readonly incarnation: bigint } & (
   | { readonly kind: "send"; readonly body: Uint8Array }
   | { readonly kind: "synced"; readonly isSynced: boolean }
   | { readonly kind: "ready"; readonly buckets: Bitmap }
+  | { readonly kind: "answer"; readonly atMs: number }
   | { readonly kind: "usable"; readonly buckets: Bitmap; readonly ticket: number }
 );
 

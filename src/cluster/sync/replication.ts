@@ -1,6 +1,6 @@
 /** The sync thread as the control thread sees it. */
 import type { MessagePort } from "node:worker_threads";
-import type { FlowInput } from "../output.js";
+import type { FlowInput, Want } from "../output.js";
 import { type Bitmap, both, emptyBitmap, hasBucket } from "../ranges/bitmap.js";
 import type { SyncReply, SyncRequest } from "./messages.js";
 
@@ -9,6 +9,8 @@ export class Replication {
   private incarnation = 0n;
   private synced = false;
   private ready: Bitmap;
+  /** Time of the last `ask` that was answered. */
+  private askedMs = Number.NEGATIVE_INFINITY;
   /** Buckets whose flows are in the kernel, of those that were wanted all the time since. */
   private usable: Bitmap;
   /** The last `want`. */
@@ -38,6 +40,7 @@ export class Replication {
       else if (reply.kind === "send") send(reply.body);
       else if (reply.kind === "synced") this.synced = reply.isSynced;
       else if (reply.kind === "ready") this.ready = reply.buckets;
+      else if (reply.kind === "answer") this.askedMs = reply.atMs;
       else if (reply.ticket === this.ticket) this.usable = reply.buckets;
     });
   }
@@ -47,6 +50,9 @@ export class Replication {
 
   /** Whether the flows of a bucket are here. */
   readonly mayClaim = (bucket: number): boolean => hasBucket(this.ready, bucket);
+
+  /** Since when it cannot have changed without being heard of: the thread may stand still. */
+  readonly answeredMs = (): number => this.askedMs;
 
   /** Whether those that are here are in the kernel; undefined: they always are. */
   get isUsable(): ((bucket: number) => boolean) | undefined {
@@ -78,10 +84,11 @@ export class Replication {
     this.synced = false;
     this.ready = emptyBitmap(this.buckets);
     this.usable = emptyBitmap(this.buckets);
+    this.askedMs = Number.NEGATIVE_INFINITY;
   }
 
   /** What was not wanted until now may be on its way out, whatever was said of it last. */
-  private want({ claimed, planned, ticket }: Extract<FlowInput, { kind: "want" }>): void {
+  private want({ claimed, planned, ticket }: Want): void {
     this.ticket = ticket;
     this.usable = both(this.usable, this.wanted);
     this.wanted = claimed.map((word, index) => word | planned[index]);

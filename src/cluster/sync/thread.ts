@@ -131,7 +131,7 @@ class SyncThread {
 
   /** What waits for its flows does not wait for the next tick. */
   private goOn(): void {
-    if (this.turn !== null || !this.sync.isInstalling) return;
+    if (this.turn !== null || !this.sync.shelf.residence?.isInstalling) return;
     this.turn = setImmediate(() => {
       this.turn = null;
       this.hearKernel(); // of what was created before: its buffer is bounded
@@ -159,11 +159,11 @@ class SyncThread {
         return this.carryOut(this.sync.onBody(request.from, request.body, now));
       case "sent":
         return this.carryOut(this.sync.onSent(request.from, request.sequence, now));
+      case "ask":
+        return this.carryOut(this.sync.onAsk(request.atMs));
       case "want":
         this.hearKernel(); // that it has deleted what is now to come back
-        return this.carryOut(
-          this.sync.onWant(request.claimed, request.planned, request.ticket, bootMs()),
-        );
+        return this.carryOut(this.sync.onWant(request, bootMs()));
       case "range":
         return this.onRange(request.owned, request.epoch, now);
       case "end":

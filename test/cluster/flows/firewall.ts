@@ -131,7 +131,7 @@ export class Firewall {
         return this.carry(this.sync.onSent(input.from, input.sequence, now));
       case "want":
         this.hearKernel();
-        return this.carry(this.sync.onWant(input.claimed, input.planned, input.ticket, now));
+        return this.carry(this.sync.onWant(input, now));
     }
   }
 

@@ -3,7 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { FlowInput } from "../../../src/cluster/output.js";
 import { type Bitmap, bitmapOf, emptyBitmap } from "../../../src/cluster/ranges/bitmap.js";
-import type { StreamReply, SyncReply } from "../../../src/cluster/sync/messages.js";
+import type { StreamReply, SyncReply, SyncRequest } from "../../../src/cluster/sync/messages.js";
 import { Replication } from "../../../src/cluster/sync/replication.js";
 
 const BUCKETS = 64;
@@ -66,5 +66,32 @@ describe("usable buckets", () => {
     expect(isUsable(3)).toBe(false);
     say(usable(buckets(0, 9), 1, 8n));
     expect(isUsable(3)).toBe(true);
+  });
+});
+
+describe("buckets that may be claimed", () => {
+  test("are those that were told last, as of the question that was answered last", () => {
+    let say: (reply: SyncReply) => void = () => {};
+    const asked: SyncRequest[] = [];
+    const port = {
+      on: (_: string, listener: (reply: SyncReply) => void) => {
+        say = listener;
+      },
+      postMessage: (request: SyncRequest) => asked.push(request),
+    };
+    const nothing = () => {};
+    const replication = new Replication(port as unknown as MessagePort, BUCKETS, nothing, nothing);
+    replication.tell({ kind: "self", self: SELF });
+    expect(replication.answeredMs()).toBe(Number.NEGATIVE_INFINITY);
+    replication.tell({ kind: "ask", atMs: 10 });
+    expect(asked.at(-1)).toEqual({ kind: "ask", atMs: 10 });
+    say({ kind: "ready", buckets: buckets(0, 9), incarnation: 7n });
+    expect(replication.answeredMs()).toBe(Number.NEGATIVE_INFINITY);
+    say({ kind: "answer", atMs: 10, incarnation: 7n });
+    expect([replication.mayClaim(9), replication.mayClaim(10)]).toEqual([true, false]);
+    expect(replication.answeredMs()).toBe(10);
+    replication.tell({ kind: "self", self: { ...SELF, incarnation: 8n } });
+    say({ kind: "answer", atMs: 10, incarnation: 7n });
+    expect(replication.answeredMs()).toBe(Number.NEGATIVE_INFINITY);
   });
 });

@@ -154,6 +154,15 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
     apply: () => disable(FlowTable, "makeRoom", true),
   },
   {
+    name: "answer-not-awaited",
+    what: "a thread that stands still is believed to have nothing new to say",
+    apply: () =>
+      patch(Replication, "tell", (original) => (self, input) => {
+        original(self, input);
+        if (input.kind === "ask") self.askedMs = input.atMs;
+      }),
+  },
+  {
     name: "stale-thread",
     what: "frames of a former incarnation leave under the new one",
     apply: () =>
