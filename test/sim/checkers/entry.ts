@@ -3,9 +3,10 @@
  * on its former self and to be heard; it obeys of each peer what is newest; and what another serves
  * it claims in small steps, once the flows are here.
  */
+import type { FlowOutput } from "../../../src/cluster/flows/output.js";
 import type { Peer } from "../../../src/cluster/membership/peers.js";
 import type { Output } from "../../../src/cluster/output.js";
-import { hasBucket, type Run } from "../../../src/cluster/ranges/bitmap.js";
+import { bitmapOf, bucketsOf, hasBucket, type Run } from "../../../src/cluster/ranges/bitmap.js";
 import { replicationMs } from "../bounds.js";
 import type { Machine, Process } from "../machine.js";
 import { partsOf } from "../peek.js";
@@ -25,6 +26,8 @@ export class Entry implements Checker {
   private readonly ticks = new WeakMap<Peer, number>();
   /** What was told longer ago than this is with everybody who says to have it all. */
   private readonly toldMs: number;
+  /** By bucket, when replication last told control anything while it had the bucket's flows. */
+  private readonly good = new WeakMap<Process, Float64Array>();
 
   constructor(
     private readonly plan: Plan,
@@ -44,7 +47,21 @@ export class Entry implements Checker {
     if (event.name === "state" && event.state === "syncing") this.judgeEntry(machine, process);
     if (event.name !== "claim" || event.cause !== "planned") return;
     judgeStep(machine, process, event.runs);
-    this.judgeFlows(machine, process, event.runs);
+    for (const bucket of bucketsOf(bitmapOf(event.runs, this.plan.settings.buckets))) {
+      this.judgeWord(machine, process, bucket);
+      this.judgeFlows(machine, process, bucket);
+    }
+  }
+
+  onFlowOutput(machine: Machine, process: Process, { kind }: FlowOutput): void {
+    if (kind !== "ready" && kind !== "answer") return;
+    const { buckets } = this.plan.settings;
+    const { ledger } = process.sync.flows;
+    const good = this.good.get(process) ?? new Float64Array(buckets).fill(Number.NEGATIVE_INFINITY);
+    this.good.set(process, good);
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      if (ledger.isGood(bucket) || ledger.owns(bucket)) good[bucket] = machine.localMs;
+    }
   }
 
   onTurn(machine: Machine, process: Process): void {
@@ -71,18 +88,26 @@ export class Entry implements Checker {
     throw new Violation("M3", `node ${machine.id} ${what}`);
   }
 
-  /** Not by what the node believes: by what the owner has in its table. */
-  private judgeFlows(machine: Machine, { sync }: Process, runs: readonly Run[]): void {
+  /** Control relies on the word of a thread that may stand still, or has just taken it back. */
+  private judgeWord(machine: Machine, process: Process, bucket: number): void {
+    const atMs = this.good.get(process)?.[bucket] ?? Number.NEGATIVE_INFINITY;
+    if (machine.localMs - atMs <= this.plan.settings.failureMs + INEXACT_MS) return;
+    const what = `claims bucket ${bucket}, whose flows are not known to be there`;
+    throw new Violation("R8", `node ${machine.id} ${what}`);
+  }
+
+  /**
+   * Not by what the node believes: by what the owner has in its table. Where several serve a
+   * bucket, in a split cluster, each has flows of its own; those of one of them must be here.
+   */
+  private judgeFlows(machine: Machine, { sync, control }: Process, bucket: number): void {
     if (this.plan.settings.flowsMax < FLOWS_ENOUGH) return;
+    const peers = partsOf(control.node).standing.peers.all();
+    const owners = peers.filter(({ claim }) => hasBucket(claim, bucket));
     const has = (key: string) => sync.flows.shelf.table.get(key) !== undefined;
-    for (const [first, last] of runs) {
-      for (let bucket = first; bucket <= last; bucket++) {
-        const owner = sync.flows.ledger.holder(bucket);
-        if (owner === machine.id || this.toldOf(bucket, owner).every(has)) continue;
-        const what = "a flow that its owner told long ago";
-        throw new Violation("R8", `node ${machine.id} claims bucket ${bucket} without ${what}`);
-      }
-    }
+    if (owners.some(({ node }) => this.toldOf(bucket, node).every(has))) return;
+    const what = "a flow that its owner told long ago";
+    throw new Violation("R8", `node ${machine.id} claims bucket ${bucket} without ${what}`);
   }
 
   /** Flows of a bucket that its owner has told for long; none where it is not its owner's. */
