@@ -62,7 +62,7 @@ describe("a valid configuration", () => {
       only: [],
       windowMs: 250,
       flows: 262144,
-      eventBufferBytes: 2097152,
+      eventBufferBytes: 33_554_432,
       holdMs: 0,
       replicas: "warm",
     });
