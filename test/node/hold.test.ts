@@ -71,11 +71,12 @@ rootOnly("first replies that are held", () => {
     const before = await sum(lab.nodes, "asked");
     const udp = new StreamEnd(lab, "client", "udp", { ...ENDS, localPort: 25_000, everyMs: 5 });
     await sleep(800);
-    const { goesOn } = await udp.stop();
+    const { goesOn, sent } = await udp.stop();
     expect(goesOn).toBe(true);
     const asked = (await sum(lab.nodes, "asked")) - before;
     expect(asked).toBeGreaterThan(0);
-    expect(asked).toBeLessThan(10);
+    // Those of the time until the peers have it; UDP is not assured before seconds are over.
+    expect(asked).toBeLessThan(sent / 2);
   });
 
   test("a peer whose replication stands still is cut off; connections go on", async () => {

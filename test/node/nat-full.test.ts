@@ -31,7 +31,7 @@ const OTHER_PORTS = `30000-${30_000 + WIDTH * LAB_HASH.buckets - 1}`;
 /** Sixteen ports for each bucket: two nodes that choose alone would soon choose the same. */
 const MOVING_PORTS = `40000-${40_000 + 16 * LAB_HASH.buckets - 1}`;
 /** Of 360 connections that are opened while all buckets of a node move away and back. */
-const CUT_MAX = 3;
+const CUT_MAX = 9;
 const [DROPPED, REJECTED, MOVING] = INSIDE.clients4;
 const [REJECTED6] = INSIDE.clients6;
 const rule = (source: string, ports: string, full: string) => ({
