@@ -4,6 +4,7 @@ import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
 import { CONTEST_MS } from "../../../src/cluster/limits.js";
 import { ASSURED, flow } from "./flows.js";
+import type { Box } from "./net.js";
 import { bucketOf, counters, open, settled, TOLD_MS, WINDOW_MS } from "./settled.js";
 import type { FlowWorld } from "./world.js";
 
@@ -14,6 +15,18 @@ const translated = (port: number, status: number) => {
 };
 const ports = (world: FlowWorld) =>
   world.boxes.map(({ kernel }) => [...kernel.values()].map(portOf).join());
+
+/** `other` takes a bucket too, ends a flow of it and gives it up; then `owner` has that flow. */
+function endsThenBegins(world: FlowWorld, other: Box, owner: Box, bucket: number): void {
+  const before = [...other.owned];
+  world.own(other, [...before, bucket]);
+  world.alive(other, flow(1, bucket));
+  world.run(TOLD_MS);
+  world.gone(other, flow(1, bucket));
+  world.run(TOLD_MS);
+  world.own(other, before);
+  world.alive(owner, flow(1, bucket));
+}
 
 describe("a flow of two owners", () => {
   test.each([
@@ -112,14 +125,7 @@ describe("a flow of two owners", () => {
     const world = settled(26, 2);
     const [a, b] = world.boxes;
     const bucket = bucketOf(a);
-    const before = [...b.owned];
-    world.own(b, [...before, bucket]);
-    world.alive(b, flow(1, bucket));
-    world.run(TOLD_MS);
-    world.gone(b, flow(1, bucket));
-    world.run(TOLD_MS);
-    world.own(b, before);
-    world.alive(a, flow(1, bucket));
+    endsThenBegins(world, b, a, bucket);
     world.run(CONTEST_MS + 2 * TOLD_MS);
     expect(world.union()).toEqual([keyOf(flow(1, bucket))]);
     expect(world.differences()).toEqual([]);
@@ -129,14 +135,7 @@ describe("a flow of two owners", () => {
     const world = settled(28, 2);
     const [a, b] = world.boxes;
     const bucket = bucketOf(a);
-    const before = [...b.owned];
-    world.own(b, [...before, bucket]);
-    world.alive(b, flow(1, bucket));
-    world.run(TOLD_MS);
-    world.gone(b, flow(1, bucket));
-    world.run(TOLD_MS);
-    world.own(b, before);
-    world.alive(a, flow(1, bucket));
+    endsThenBegins(world, b, a, bucket);
     world.run(WINDOW_MS - 10);
     a.isDeaf = true;
     world.gone(a, flow(1, bucket)); // it is told, and refused, while the table is read for that
