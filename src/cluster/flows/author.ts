@@ -7,19 +7,19 @@
  * The table changes with the op that tells of it, so it is always what peers were told.
  *
  * Flows of other nodes' buckets are in the local kernel too, as replicas, and their events say
- * nothing new. The exception are late ones: a flow that was let in just before its bucket was given
- * up. It is told at once, under the old term, so that the new owner gets it unless it knows better.
- * If the new owner has told it before, the local kernel takes the translation that it has there.
+ * nothing new, but for those that this node let in itself (strays.ts). If the new owner has told
+ * one of them before, the local kernel takes the translation that it has there.
  */
 import type { Ledger } from "./ledger.js";
 import { isPackedAlike, pack, saysTheSame } from "./packed.js";
 import type { Packer } from "./packer.js";
 import { completed } from "./partial.js";
-import { isBelow, isOver, isUrgent, type Replicated, rankOf } from "./record.js";
+import { isBelow, isOver, isUrgent, lacksAnswer, type Replicated, rankOf } from "./record.js";
 import { identityOf, keyOf, masterKeyOf } from "./record-wire.js";
 import { Relays } from "./relays.js";
 import type { FlowSettings } from "./settings.js";
 import type { Shelf } from "./shelf.js";
+import { Strays } from "./strays.js";
 import type { Entry } from "./table.js";
 import { isNewer, type Version } from "./version.js";
 import { Young } from "./young.js";
@@ -28,7 +28,7 @@ export class Author {
   readonly counters = { told: 0, removed: 0, coalesced: 0, late: 0, relayed: 0 };
   readonly young: Young;
   private readonly dying = new Set<string>();
-  private readonly late = new Map<string, Replicated>();
+  readonly strays = new Strays();
   readonly relays: Relays;
   private sequence = 0;
 
@@ -44,7 +44,7 @@ export class Author {
 
   /** Changes that wait to be sent. */
   get backlog(): number {
-    return this.young.size + this.dying.size + this.late.size + this.relays.size;
+    return this.young.size + this.dying.size + this.strays.lateSize + this.relays.size;
   }
 
   /** The kernel has this record, now so; parts that have not changed may be missing. */
@@ -60,9 +60,7 @@ export class Author {
     }
     if (!this.ledger.owns(told.bucket)) {
       if (entry && !this.shelf.isOut(entry)) this.shelf.match(told, entry);
-      if (entry || !this.ledger.lingers(told.bucket, now)) return;
-      this.late.set(key, completed(told, young));
-      return;
+      return this.onStray(key, completed(told, this.strays.get(key) ?? entry?.record), entry, now);
     }
     const isKnown = entry !== undefined && !this.dying.has(key);
     const record = completed(told, young ?? (isKnown ? entry.record : undefined));
@@ -72,6 +70,12 @@ export class Author {
       this.young.set(key, record, now);
       if (!entry && isUrgent(record)) this.hasten(key, record);
     }
+  }
+
+  private onStray(key: string, record: Replicated, entry: Entry | undefined, now: number): void {
+    if (this.ledger.lingers(record.bucket, now)) {
+      if (!entry || lacksAnswer(entry.record, record)) this.strays.addLate(key, record);
+    } else if (!entry) this.strays.addEarly(key, record, now);
   }
 
   /**
@@ -95,36 +99,31 @@ export class Author {
   }
 
   /** The kernel no longer has this record. */
-  onGone(key: string, now: number): void {
-    this.onEnd(key, false, now);
-  }
+  onGone = (key: string, now: number): void => this.onEnd(key, false, now);
 
   /** What this node let in, and has not told yet. */
   untold(key: string): Replicated | undefined {
-    return this.young.get(key)?.record ?? this.late.get(key);
+    return this.young.get(key)?.record ?? this.strays.get(key);
   }
 
   /** Does not tell that any more: another node has. */
   forget(key: string): void {
     this.young.delete(key);
-    this.late.delete(key);
+    this.strays.delete(key);
   }
 
-  /** Buckets were taken: what the kernel has ended while they were foreign is told now. */
-  onCame(buckets: readonly number[]): void {
+  /** Buckets were taken: what the kernel has ended or let in while they were foreign is told now. */
+  onCame(buckets: readonly number[], now: number): void {
+    for (const [key, { record, atMs }] of this.strays.takeEarly(new Set(buckets), now)) {
+      this.young.set(key, record, atMs);
+    }
     for (const bucket of buckets) {
       for (const key of this.shelf.table.keysOf(bucket)) {
         const entry = this.shelf.table.get(key) as Entry;
-        this.arm(entry);
+        this.shelf.arm(entry);
         if (entry.isOver || !Number.isNaN(entry.lostMs)) this.dying.add(key);
       }
     }
-  }
-
-  /** A helper in this kernel has not seen what the flow carried while its bucket was foreign. */
-  private arm(entry: Entry): void {
-    const { record } = entry;
-    if (record.kind === "flow" && record.helper !== "") this.shelf.kernel("arm", record);
   }
 
   /** Buckets were given up: their flows do not wait for the window any more. */
@@ -132,7 +131,7 @@ export class Author {
     const went = new Set(buckets);
     for (const [key, record] of [...this.young.of((bucket) => went.has(bucket))]) {
       this.young.delete(key);
-      this.late.set(key, record);
+      this.strays.addLate(key, record);
     }
   }
 
@@ -146,11 +145,14 @@ export class Author {
       this.dying.delete(key);
       this.end(key, now);
     }
-    for (const [key, record] of this.late) {
-      if (!mayGoOn()) return;
-      this.late.delete(key);
+    for (const [key, record] of this.strays.takeLate()) {
+      if (!mayGoOn()) return this.strays.addLate(key, record);
       this.counters.late += 1;
-      this.put(key, record, now);
+      const known = this.shelf.table.get(key);
+      // Under the version that all have, it changes no table; it says how far the flow has come.
+      if (known && lacksAnswer(known.record, record)) {
+        this.packer.add({ op: "put", version: known.version, record });
+      } else this.put(key, record, now);
     }
     for (const [key, { record, seenMs, sinceMs }] of this.young.due(now)) {
       if (!mayGoOn()) return;
@@ -172,7 +174,7 @@ export class Author {
   /** A new incarnation tells all anew; only what waits for its window is kept. */
   restart(): void {
     this.relays.clear();
-    this.late.clear();
+    this.strays.restart();
   }
 
   private hasten(key: string, record: Replicated): void {

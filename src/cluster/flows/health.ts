@@ -74,7 +74,7 @@ function countersOf(sync: FlowSync): Record<string, number> {
     removedHere: removed,
     lateHere: late,
     forgotten: shelf.tombstones.forgotten,
-    youngDropped: author.young.dropped,
+    youngDropped: author.young.dropped + author.strays.dropped,
     malformedOps: sync.receiver.malformed,
   };
 }

@@ -130,6 +130,16 @@ export function isUrgent(record: Replicated): boolean {
   return record.kind === "expectation" || record.master !== null;
 }
 
+/**
+ * Whether a kernel that has `ours` waits for an answer that, as `told` says, another node has let
+ * through: the answer is not repeated, and without it whatever follows is INVALID.
+ */
+export function lacksAnswer(ours: Replicated, told: Replicated): boolean {
+  if (ours.kind !== "flow" || told.kind !== "flow" || !isTranslatedAlike(ours, told)) return false;
+  if (ours.state !== "opening") return false;
+  return told.state === "established" || isBelow(rankOf(ours), rankOf(told));
+}
+
 /** Whether a connection has ended, although the kernel still remembers it. */
 export function isOver(record: Replicated): boolean {
   return record.kind === "flow" && record.state === "over";

@@ -19,7 +19,7 @@ import type { Ledger } from "./ledger.js";
 import type { Op } from "./ops.js";
 import { saysTheSame } from "./packed.js";
 import type { PeerFlows } from "./peer.js";
-import { isBelow, isTranslatedAlike, type Replicated, rankOf } from "./record.js";
+import { isBelow, isTranslatedAlike, lacksAnswer, type Replicated, rankOf } from "./record.js";
 import { keyOf } from "./record-wire.js";
 import type { Shelf } from "./shelf.js";
 import { Entry } from "./table.js";
@@ -29,7 +29,15 @@ import { isNewer, type Version } from "./version.js";
 type Of<Name extends Op["op"]> = Extract<Op, { op: Name }>;
 
 export class Replica {
-  readonly counters = { applied: 0, removed: 0, stale: 0, late: 0, repaired: 0, drift: 0 };
+  readonly counters = {
+    applied: 0,
+    removed: 0,
+    stale: 0,
+    late: 0,
+    advanced: 0,
+    repaired: 0,
+    drift: 0,
+  };
   /** Buckets that differ from what their owner has, to be asked for. */
   readonly drifted = new Set<number>();
   /** Buckets whose owner does not know of a claim above its own: it has to be told. */
@@ -81,7 +89,10 @@ export class Replica {
     const isRight = inSection && this.isAuthority(peer, record.bucket);
     const entry = this.shelf.table.get(key);
     const known = entry ?? this.shelf.tombstones.find(key);
-    if (!this.mayChange(peer, record.bucket, version, known, isRight, now)) return;
+    if (!this.mayChange(peer, record.bucket, version, known, isRight, now)) {
+      if (entry) this.catchUp(entry, record, now);
+      return;
+    }
     if (version.writer === peer.node) this.ledger.hear(record.bucket, version.term, peer.node, now);
     const put = this.shelf.put(key, record, version, now);
     if (!put) {
@@ -91,9 +102,10 @@ export class Replica {
     this.counters.applied += 1;
     this.noteWriter(peer, record.bucket, now);
     const untold = this.author.untold(key);
-    // The kernel has it already, as this node saw it.
-    if (untold?.bucket === record.bucket && this.isOurs(untold, record, version)) return;
-    if (untold) {
+    if (untold?.bucket === record.bucket && this.isOurs(untold, record, version)) {
+      // The kernel has it already, as this node saw it.
+      if (lacksAnswer(untold, record)) this.advance(key, record);
+    } else if (untold) {
       // It was let in here as new, but its master's owner expected it, and from now on it is
       // foreign here too; or another owner let it in as well, with a translation of its own.
       this.author.forget(key);
@@ -110,6 +122,20 @@ export class Replica {
     if (isTranslatedAlike(untold, told)) return true;
     const isLess = isBelow(rankOf(untold), rankOf(told));
     return !isLess && this.ledger.ownTerm(told.bucket) > term;
+  }
+
+  /** What cannot change the flow of a bucket that was just taken may still say how far it has come. */
+  private catchUp({ key, bucket, record }: Entry, told: Replicated, now: number): void {
+    if (!this.ledger.owns(bucket) || !this.ledger.isNew(bucket, now)) return;
+    const ours = this.author.untold(key) ?? record;
+    if (lacksAnswer(ours, told)) this.advance(key, told);
+  }
+
+  /** Moves the kernel's flow on to what a former owner saw; its event tells the peers. */
+  private advance(key: string, told: Replicated): void {
+    this.author.forget(key);
+    this.counters.advanced += 1;
+    this.shelf.kernel("update", told);
   }
 
   private onRemove(peer: Follower, { version, identity }: Of<"remove">, now: number): void {

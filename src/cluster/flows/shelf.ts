@@ -56,6 +56,11 @@ export class Shelf {
     if (!isPackedAlike(entry.packed, inKernel)) this.replace(inKernel, entry.record);
   }
 
+  /** A helper in this kernel has not seen what the flow carried while its bucket was foreign. */
+  arm({ record }: Entry): void {
+    if (record.kind === "flow" && record.helper !== "") this.kernel("arm", record);
+  }
+
   /** Asks for a change of the local kernel's table, unless the record is to stay out of it. */
   kernel(op: KernelOp, record: Replicated): void {
     const mayBeOut = this.settings.mayBeOut?.(record) ?? false;

@@ -158,7 +158,7 @@ export class FlowSync {
     this.now = now;
     this.audit.settle(now); // what came just now tells better of a bucket than its new owner
     const { came, went } = this.ledger.change(owned, epoch, now);
-    this.author.onCame(came);
+    this.author.onCame(came, now);
     this.author.onWent(went);
     this.audit.onWent(went, now);
     for (const bucket of came) this.replica.drifted.delete(bucket);

@@ -179,8 +179,9 @@ export abstract class FlowNet {
     if (op === "arm") return box.onArm(record);
     if (op === "delete") return this.gone(box, record);
     const known = box.kernel.get(keyOf(record));
-    if (op === "update" && known?.kind === "flow" && record.kind === "flow") {
-      this.alive(box, { ...record, reply: known.reply }); // a kernel never changes it
+    if (known?.kind === "flow" && record.kind === "flow") {
+      // What is created and is there is changed; its translation a kernel never changes.
+      this.alive(box, { ...record, reply: known.reply });
     } else if (op === "update" || !known) this.alive(box, record);
   }
 

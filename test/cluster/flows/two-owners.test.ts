@@ -51,6 +51,33 @@ describe("a flow of two owners", () => {
     expect(new Set(ports(world)).size).toBe(1);
   });
 
+  /** The second owner let the first packet in as well, but after the answer had passed. */
+  test.each([
+    ["before the second's kernel has told of it", false, 10],
+    ["before the second has told of it", true, 10],
+    ["after the second has told of it", true, 600],
+  ])("a flow whose answer only the first owner saw, as it tells %s", (_, isHeard, firstMs) => {
+    const world = settled(29, 3, { windowMs: 50, unrepliedMs: 400 });
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    const waiting = flow(1, bucket, { state: "opening", status: 0 });
+    world.own(b, [...b.owned, bucket]);
+    if (isHeard) world.alive(b, waiting);
+    else b.kernel.set(keyOf(waiting), waiting);
+    world.run(10);
+    world.own(
+      a,
+      [...a.owned].filter((each) => each !== bucket),
+    );
+    world.run(firstMs - 10);
+    world.alive(a, flow(1, bucket));
+    world.run(1000);
+    for (const { kernel } of world.boxes) {
+      expect(kernel.get(keyOf(waiting))).toMatchObject({ state: "established", status: ASSURED });
+    }
+    expect(world.differences()).toEqual([]);
+  });
+
   test("to take another translation is no end of the flow", () => {
     const world = settled(24, 2);
     const [a, b] = world.boxes;
