@@ -29,7 +29,7 @@ import { flowsAt, REPLICATED_MS } from "../fixture/streams.js";
 
 const DONE = { code: 226, isRight: true };
 /** From one transfer of a session to the next: time enough for a node to die and to be replaced. */
-const PAUSE_MS = 6000;
+const PAUSE_MS = 4000;
 const KINDS = [{ isActive: false }, { isActive: true }];
 
 interface Mode {

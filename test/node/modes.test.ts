@@ -1,12 +1,11 @@
 /** Hash modes that know only the opener, on real packets: replies must find their flow's owner. */
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { unrest } from "../../src/demo/convergence.js";
 import { Lab } from "../../src/demo/lab.js";
 import { INSIDE, OUTSIDE } from "../../src/demo/topology.js";
+import { atRest, startNodes } from "../fixture/cluster.js";
 import { fixture, rootOnly } from "../fixture/netns.js";
 
-const NODES = [1, 2, 3];
 const PORT = "5353";
 const ROUNDS = "20";
 
@@ -26,11 +25,9 @@ describe.each(MODES)("hash mode $mode", ({ cluster, nat }) => {
     let lab: Lab;
 
     beforeAll(async () => {
-      lab = Lab.open(NODES.length);
-      for (const id of NODES) {
-        lab.startNode(id, { cluster, nat, dataplane: { queues: 2 } });
-      }
-      await lab.waitFor("convergence", async () => unrest(await lab.statuses(), NODES) === null);
+      lab = Lab.open(3);
+      startNodes(lab, lab.nodes, { cluster, nat, dataplane: { queues: 2 } });
+      await atRest(lab);
     });
     afterAll(() => lab?.close());
 
@@ -42,9 +39,9 @@ describe.each(MODES)("hash mode $mode", ({ cluster, nat }) => {
       await once(echo.stdout as NodeJS.ReadableStream, "data");
       const argv = ["node", fixture("udp-client.mjs"), server, PORT, ROUNDS, ...clients];
       const report = JSON.parse(lab.exec("client", argv));
+      echo.kill("SIGKILL");
       expect(report).toEqual({ sent: report.sent, answered: { 1: report.sent } });
       expect(report.sent).toBe(Number(ROUNDS) * clients.length * 3);
-      echo.kill("SIGKILL");
     });
 
     test("clients are spread over the nodes, who refuse each other's replies", async () => {
