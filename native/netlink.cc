@@ -144,15 +144,26 @@ napi_value ReceiveMany(napi_env env, napi_callback_info info) {
   return Number(env, received);
 }
 
-// join(group): from now on the kernel's messages to this multicast group arrive here.
-napi_value Join(napi_env env, napi_callback_info info) {
+napi_value ChangeMembership(napi_env env, napi_callback_info info, int option, const char* name) {
   Call call(env, info);
   auto* netlink = Unwrap<Netlink>(call);
   int64_t group;
   if (netlink == nullptr || !call.Int(0, "group", 1, 255, &group)) return nullptr;
   int value = static_cast<int>(group);
-  int failed = setsockopt(netlink->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &value, sizeof value);
-  return failed != 0 ? Fail(env, "setsockopt(NETLINK_ADD_MEMBERSHIP)", errno) : Undefined(env);
+  int failed = setsockopt(netlink->fd, SOL_NETLINK, option, &value, sizeof value);
+  return failed != 0 ? Fail(env, name, errno) : Undefined(env);
+}
+
+// join(group): from now on the kernel's messages to this multicast group arrive here.
+napi_value Join(napi_env env, napi_callback_info info) {
+  const char* name = "setsockopt(NETLINK_ADD_MEMBERSHIP)";
+  return ChangeMembership(env, info, NETLINK_ADD_MEMBERSHIP, name);
+}
+
+// leave(group): no further ones do; those that have arrived stay to be read.
+napi_value Leave(napi_env env, napi_callback_info info) {
+  const char* name = "setsockopt(NETLINK_DROP_MEMBERSHIP)";
+  return ChangeMembership(env, info, NETLINK_DROP_MEMBERSHIP, name);
 }
 
 // resize(receiveBufferBytes): the size the socket has then; the kernel counts its overhead in.
@@ -187,9 +198,9 @@ napi_value Close(napi_env env, napi_callback_info info) {
 bool DefineNetlink(napi_env env, napi_value exports) {
   const napi_property_descriptor properties[] = {
       Method("send", Send),     Method("receive", Receive), Method("receiveMany", ReceiveMany),
-      Method("resize", Resize), Method("join", Join),       Method("close", Close),
+      Method("resize", Resize), Method("join", Join), Method("leave", Leave), Method("close", Close),
       Getter("fd", Fd)};
-  return DefineClass(env, exports, "Netlink", Construct, properties, 7);
+  return DefineClass(env, exports, "Netlink", Construct, properties, 8);
 }
 
 }  // namespace shardwall

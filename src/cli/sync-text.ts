@@ -43,8 +43,9 @@ export function holdText(hold: HoldReport | null): string {
 }
 
 function headFields(sync: SyncReport): (readonly [string, string])[] {
-  const { degraded, resync } = sync;
-  const state = degraded === null ? "as the kernel's" : conditionText(degraded);
+  const { degraded, resync, isAttending } = sync;
+  const known = degraded === null ? "as the kernel's" : conditionText(degraded);
+  const state = isAttending ? known : "not followed while alone";
   const flows = `${sync.flows} of ${sync.flowsMax}, ${state}, ${sync.backlog} to tell`;
   if (resync === null) return [["flows", flows]];
   const { state: stage, forMs, reason } = resync;

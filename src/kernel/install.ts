@@ -11,6 +11,7 @@ import { operation } from "../platform/op-error.js";
 import { addAddresses, missingAddresses, readLink, removeAddresses } from "./address.js";
 import type { EarlyDrop } from "./bpf/early-drop.js";
 import { runTool } from "./command.js";
+import { ALWAYS, EVENTS_SYSCTL } from "./conntrack/events.js";
 import { NetlinkWriter } from "./netlink.js";
 import { NfTables } from "./request.js";
 import {
@@ -24,8 +25,6 @@ import {
 import { readSysctl, writeSysctl } from "./sysctl.js";
 
 const TCP_LOOSE = "net.netfilter.nf_conntrack_tcp_loose";
-/** 1: every flow has events; 2, the default, leaves out those older than the first listener. */
-const EVENTS = "net.netfilter.nf_conntrack_events";
 
 export interface InstallSettings extends RulesetSettings {
   /** Drop TCP of unknown connections in the kernel while we run (tcp_loose = 0). */
@@ -173,7 +172,7 @@ export class Installation {
   }
 
   private wantedSysctls(): Record<string, string> {
-    return { [EVENTS]: "1", ...(this.settings.strictTcp ? { [TCP_LOOSE]: "0" } : {}) };
+    return { [EVENTS_SYSCTL]: ALWAYS, ...(this.settings.strictTcp ? { [TCP_LOOSE]: "0" } : {}) };
   }
 
   /** In a container they may be read-only: that has a price, which is said; nothing fails. */
@@ -190,7 +189,7 @@ const SYSCTL_PRICE: Readonly<Record<string, string>> = {
   [TCP_LOOSE]:
     "TCP of unknown connections is refused by the packet workers instead of the kernel, " +
     "which costs more per packet",
-  [EVENTS]: "the end of connections that are older than this start is noticed later",
+  [EVENTS_SYSCTL]: "the end of connections that are older than this start is noticed later",
 };
 
 function restoreSysctls(record: RestoreRecord): void {

@@ -51,6 +51,8 @@ export interface Netlink {
   ): number;
   /** Takes part in a multicast group of the kernel. Throws an errno error. */
   join(group: number): void;
+  /** No longer does; what has arrived stays to be read. Throws an errno error. */
+  leave(group: number): void;
   /** Asks for a receive buffer; returns the bytes granted, the kernel's overhead included. */
   resize(receiveBufferBytes: number): number;
   close(): void;

@@ -86,6 +86,7 @@ export const SYNC_REPORT: SyncReport = {
   resync: null,
   flows: 1234,
   flowsMax: 262144,
+  isAttending: true,
   heapBytes: 3_000_000,
   tombstones: 5,
   backlog: 12,

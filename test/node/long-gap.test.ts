@@ -31,7 +31,11 @@ rootOnly("a gap longer than the send buffer", () => {
   beforeAll(async () => {
     lab = Lab.open(3);
     for (const id of lab.nodes) {
-      lab.exec(`node${id}`, ["sysctl", "-qw", `net.netfilter.nf_conntrack_udp_timeout=${TIMEOUT_S}`]);
+      lab.exec(`node${id}`, [
+        "sysctl",
+        "-qw",
+        `net.netfilter.nf_conntrack_udp_timeout=${TIMEOUT_S}`,
+      ]);
     }
     // Two halves that both track one connection would each know half of it.
     startNodes(lab, lab.nodes, { membership: { isolation: "majority", size: 3 } });

@@ -50,7 +50,7 @@ export class Sync {
     const { kernel } = machine;
     kernel.expire();
     this.carryOut(flows.onEvents(kernel.readEvents(), machine.localMs));
-    if (kernel.takeLoss()) this.carryOut(flows.onEventLoss(machine.localMs));
+    if (kernel.takeLoss()) this.carryOut(flows.onUnheard(true, machine.localMs));
     if (this.dump?.isDone) {
       const { records } = this.dump;
       this.dump = null;

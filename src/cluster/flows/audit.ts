@@ -61,16 +61,13 @@ export class Audit {
     this.upkeep = settings.isBlind ? new Upkeep(shelf, ledger) : null;
   }
 
-  /** Events were lost. */
-  onLoss(now: number): void {
-    this.counters.eventLosses += 1;
-    this.shelf.out({ kind: "event", event: { name: "eventsLost" } });
-    this.readAfter(DEGRADED.EVENTS_LOST, now);
-  }
-
-  /** The kernel's table is to be read although no loss is known: at the start, or as told to. */
-  readAgain(now: number): void {
-    this.readAfter(DEGRADED.READING, now);
+  /** The kernel's table is to be read: events were lost, or it is the start, or as told to. */
+  readAgain(now: number, isLoss: boolean): void {
+    if (isLoss) {
+      this.counters.eventLosses += 1;
+      this.shelf.out({ kind: "event", event: { name: "eventsLost" } });
+    }
+    this.readAfter(isLoss ? DEGRADED.EVENTS_LOST : DEGRADED.READING, now);
   }
 
   /** What the kernel says of its table. */

@@ -7,7 +7,14 @@
  * a partition) do I take a new term and insist.
  */
 import { CONTEST_MS, LINGER_MS, SETTLE_MS } from "../limits.js";
-import { type Bitmap, bucketsOf, emptyBitmap, hasBucket, without } from "../ranges/bitmap.js";
+import {
+  type Bitmap,
+  bucketsOf,
+  countBuckets,
+  emptyBitmap,
+  hasBucket,
+  without,
+} from "../ranges/bitmap.js";
 import { TERM_MAX } from "./version.js";
 
 export class Ledger {
@@ -57,6 +64,10 @@ export class Ledger {
       this.contested.delete(bucket);
     }
     return { came, went };
+  }
+
+  get ownsAll(): boolean {
+    return countBuckets(this.owned) === this.buckets;
   }
 
   owns(bucket: number): boolean {

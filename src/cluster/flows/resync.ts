@@ -55,7 +55,7 @@ export class Resync {
     this.reason = "";
     this.startMs = now;
     this.tell({ name: "resync", state: "running", reason: "" });
-    this.audit.readAgain(now);
+    this.audit.readAgain(now, false);
     this.broadcast.resync(now);
   }
 

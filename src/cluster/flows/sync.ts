@@ -88,7 +88,7 @@ export class FlowSync {
     const followers = () => broadcast.peers();
     this.readiness = new Readiness({ ledger, peers, residence: shelf.residence, followers, out });
     this.hold = new Hold({ holdMs, followers, sent: () => broadcast.buffer.total, out });
-    this.audit.readAgain(now); // what the kernel has from before was told by no event
+    this.audit.readAgain(now, false); // what the kernel has from before was told by no event
   }
 
   /** This node begins as a new incarnation, and knows of no peers. */
@@ -178,9 +178,9 @@ export class FlowSync {
     return this.flush();
   }
 
-  /** The kernel has dropped events (ENOBUFS). */
-  onEventLoss(now: number): FlowOutput[] {
-    this.audit.onLoss(now);
+  /** The kernel has dropped events (ENOBUFS), or was not listened to for a while. */
+  onUnheard(isLoss: boolean, now: number): FlowOutput[] {
+    this.audit.readAgain(now, isLoss);
     return this.flush();
   }
 

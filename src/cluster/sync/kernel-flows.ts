@@ -41,7 +41,7 @@ export class KernelFlows {
   clashes = 0;
   /** Whether the last {@link readEvents} found any. */
   hasRead = false;
-  private readonly events: ConntrackEvents;
+  readonly events: ConntrackEvents;
   private readonly table = new ConntrackTable();
   private readonly expectations: KernelExpectations;
   private readonly dump: KernelDump;
@@ -76,11 +76,6 @@ export class KernelFlows {
     this.events = new ConntrackEvents({ bufferBytes, bufferBytesMax, sieve });
     this.expectations = new KernelExpectations(this.table, field);
     this.dump = new KernelDump(field, this.expectations);
-  }
-
-  /** Times that the kernel left events out. */
-  get overruns(): number {
-    return this.events.overruns;
   }
 
   /** Operations that the kernel refused, by errno name; TOOMANY: expectations beyond the bound. */
@@ -125,11 +120,6 @@ export class KernelFlows {
     });
     if (!this.isAwaiting) this.watch.arm();
     this.isAwaiting = true;
-  }
-
-  /** Whether events were lost since the last call. */
-  takeLoss(): boolean {
-    return this.events.takeLoss();
   }
 
   /**

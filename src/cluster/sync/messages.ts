@@ -63,6 +63,8 @@ export type SyncReply =
 export interface SyncSnapshot extends FlowHealth {
   /** Memory in use of the thread's JavaScript heap, which holds the table. */
   readonly heapBytes: number;
+  /** Whether the kernel is listened to: a node that is alone with all buckets does not. */
+  readonly isAttending: boolean;
   /** Times that the kernel left events out. */
   readonly overruns: number;
   /** Operations that the kernel refused, by errno name. */

@@ -3,7 +3,6 @@
  * the control thread, which owns the links. It is apart from control so that a large table or a
  * slow answer of the kernel never delays a heartbeat.
  */
-import { getHeapStatistics } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { Alarm } from "../../platform/alarm.js";
 import { bootMs } from "../../platform/clock.js";
@@ -24,15 +23,9 @@ import { Detours } from "./detours.js";
 import { isReplicable } from "./filter.js";
 import { HeldReplies } from "./held-replies.js";
 import { KernelFlows } from "./kernel-flows.js";
-import type {
-  SyncNews,
-  SyncQuery,
-  SyncReply,
-  SyncRequest,
-  SyncSnapshot,
-  SyncThreadData,
-} from "./messages.js";
+import type { SyncNews, SyncQuery, SyncReply, SyncRequest, SyncThreadData } from "./messages.js";
 import { inScope } from "./scope.js";
+import { snapshotOf } from "./snapshot.js";
 
 /**
  * Milliseconds that a newborn flow is kept back undecoded, at most half of the window, of which it
@@ -49,6 +42,7 @@ class SyncThread {
   private readonly alarm = new Alarm(() => this.onTick());
   private readonly detours: Detours | null;
   private isStraight = false;
+  private isAttending = true;
   /** The next turn before a tick, where flows wait to be put into the kernel. */
   private turn: NodeJS.Immediate | null = null;
 
@@ -75,6 +69,7 @@ class SyncThread {
     this.held = holdMs > 0 ? new HeldReplies(field, data.holdWakeFd, onHeld) : null;
     control.on("message", (request: SyncRequest) => {
       this.onRequest(request);
+      this.attend();
       this.setAlarm();
     });
     parentPort?.on("message", (query: SyncQuery) => {
@@ -98,10 +93,7 @@ class SyncThread {
   private onTick(): void {
     const { kernel, sync } = this;
     const hasHeard = this.hearKernel();
-    if (kernel.takeLoss()) {
-      this.detours?.onLoss();
-      this.carryOut(sync.onEventLoss(bootMs()));
-    }
+    if (kernel.events.takeLoss()) this.onUnheard(true);
     const dumped = kernel.readDump();
     if (dumped !== null) {
       this.hearKernel(); // what was kept back until then is older
@@ -113,6 +105,20 @@ class SyncThread {
     if (hasHeard) this.alarm.setFor(this.sync.tickedMs + TICK_MS);
     else this.kernel.awaitEvents(() => this.alarm.setFor(this.sync.tickedMs + TICK_MS));
     this.setAlarm();
+  }
+
+  /** Alone, with all buckets, a node has nobody to tell of its flows: the kernel need not speak. */
+  private attend(): void {
+    const { broadcast, ledger } = this.sync;
+    const isAlone = broadcast.peers().length === 0 && ledger.ownsAll;
+    if (isAlone !== this.isAttending) return;
+    this.isAttending = this.kernel.events.attend(!isAlone);
+    if (!isAlone) this.onUnheard(false);
+  }
+
+  private onUnheard(isLoss: boolean): void {
+    this.detours?.onLoss();
+    this.carryOut(this.sync.onUnheard(isLoss, bootMs()));
   }
 
   /** After each input: what it brought may make the next tick due earlier. */
@@ -219,15 +225,7 @@ class SyncThread {
   }
 
   private report(): void {
-    const { overruns, refused, coalesced } = this.kernel;
-    const heapBytes = getHeapStatistics().used_heap_size;
-    const health = this.sync.health(bootMs());
-    const counters = { ...health.counters };
-    counters.coalesced = (counters.coalesced ?? 0) + coalesced;
-    const snapshot: SyncSnapshot = {
-      ...{ ...health, counters, heapBytes, overruns },
-      refused: { ...refused },
-    };
+    const snapshot = snapshotOf(this.sync, this.kernel, this.isAttending);
     this.news({ kind: "snapshot", snapshot });
   }
 

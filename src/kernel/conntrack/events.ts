@@ -13,14 +13,21 @@ import { EVENT_BUFFER, EVENT_BUFFER_BYTES_MAX } from "../../config/limits.js";
 import { bootMs } from "../../platform/clock.js";
 import { type Netlink, native, type Watch } from "../../platform/native.js";
 import { errnoName, operation } from "../../platform/op-error.js";
+import { readSysctl } from "../sysctl.js";
 import { GROUP } from "./constants.js";
 import { readDatagram, type Visitor } from "./message.js";
 import { Sieve, type SieveSettings } from "./sieve.js";
+
+/** {@link ALWAYS}: all flows have events, whoever listened when they began. */
+export const EVENTS_SYSCTL = "net.netfilter.nf_conntrack_events";
+export const ALWAYS = "1";
 
 const NETLINK_NETFILTER = 12;
 /** Events are a datagram each. One that does not fit counts as lost. */
 const SLOT_BYTES = 2048;
 const SLOTS = 128;
+
+const GROUPS = Object.values(GROUP);
 
 /** Told of each change; the records hold only until the method returns. */
 export type EventVisitor = Pick<Visitor, "flow" | "expectation">;
@@ -78,7 +85,7 @@ export class ConntrackEvents {
     this.sieve = sieve && new Sieve(sieve, decode);
     this.netlink = operation("follow connection tracking", "needs CAP_NET_ADMIN", () => {
       const netlink = new native.Netlink(NETLINK_NETFILTER, this.asked);
-      for (const group of Object.values(GROUP)) netlink.join(group);
+      for (const group of GROUPS) netlink.join(group);
       return netlink;
     });
     this.bufferBytes = this.netlink.resize(this.asked);
@@ -94,6 +101,21 @@ export class ConntrackEvents {
   /** Has `onReadable` called when events have come; see Watch. */
   watch(onReadable: () => void): Watch {
     return new native.Watch(this.netlink.fd, onReadable);
+  }
+
+  /**
+   * Ends the stream, or begins it again: without a listener the kernel makes no events, which cost
+   * it as much as their reader. What has changed in between only the table tells. Where flows that
+   * begin meanwhile would never have events, it does not end.
+   * @returns whether the stream goes on
+   */
+  attend(isAttending: boolean): boolean {
+    const mayEnd = readSysctl(EVENTS_SYSCTL) === ALWAYS;
+    for (const group of GROUPS) {
+      if (isAttending) this.netlink.join(group);
+      else if (mayEnd) this.netlink.leave(group);
+    }
+    return isAttending || !mayEnd;
   }
 
   /** Flows that nobody was told of, since they ended at once. */

@@ -125,7 +125,7 @@ describe("C4: a node that may have told what is not so says it", () => {
   test("also where it is over before anybody could be told", () => {
     const world = settled(57, 2);
     const [a, b] = world.boxes;
-    world.act(a, (sync) => sync.onEventLoss(world.now).filter(({ kind }) => kind !== "dump"));
+    world.act(a, (sync) => sync.onUnheard(true, world.now).filter(({ kind }) => kind !== "dump"));
     world.act(a, (sync) => sync.onDump([...a.kernel.values()], world.now));
     expect(a.sync?.health(world.now).degraded).toBeNull();
     world.run(50);
@@ -137,7 +137,7 @@ describe("C4: a node that may have told what is not so says it", () => {
   test("for as long as it lasts, from its beginning", () => {
     const world = settled(47, 2);
     const [a, b] = world.boxes;
-    world.act(a, (sync) => sync.onEventLoss(world.now).filter(({ kind }) => kind !== "dump"));
+    world.act(a, (sync) => sync.onUnheard(true, world.now).filter(({ kind }) => kind !== "dump"));
     world.run(1000);
     const { forMs } = peerOf(world, b, a).degraded ?? { forMs: 0 };
     expect(forMs).toBeGreaterThan(950);

@@ -71,7 +71,7 @@ export class Firewall {
 
   /** As after ENOBUFS. */
   loseEvents(): void {
-    this.carry(this.sync.onEventLoss(this.world.now));
+    this.carry(this.sync.onUnheard(true, this.world.now));
   }
 
   send(body: Uint8Array): void {

@@ -115,7 +115,7 @@ export abstract class FlowNet {
     if (events.length > 0) this.act(box, (sync) => sync.onEvents(events, this.now));
     if (!box.hasLost || box.isDeaf) return;
     box.hasLost = false;
-    this.act(box, (sync) => sync.onEventLoss(this.now));
+    this.act(box, (sync) => sync.onUnheard(true, this.now));
   }
 
   private event(box: Box, event: KernelEvent): void {

@@ -167,7 +167,7 @@ describe("drift and lost events", () => {
     const settings = flowSettings({ node: 1, buckets: 4, windowMs: 0, random32 });
     const sync = new FlowSync(settings, 0);
     sync.onDump([flow(1, 2)], 10);
-    sync.onEventLoss(20);
+    sync.onUnheard(true, 20);
     sync.onRange(Uint32Array.of(0b1111), 1, 30);
     sync.onTick(40);
     sync.onDump([flow(2, 2)], 50);

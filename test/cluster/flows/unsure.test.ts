@@ -126,14 +126,14 @@ describe("C3: a flow that has ended is not told because it was read before", () 
   };
 
   test("where its end was lost, and its bucket comes after the table was read again", () => {
-    sync.onEventLoss(20);
+    sync.onUnheard(true, 20);
     sync.onDump([alive], 30);
     sync.onRange(all, 1, 30);
     expect(told()).toEqual([keyOf(alive)]);
   });
 
   test("nor where it comes before", () => {
-    sync.onEventLoss(20);
+    sync.onUnheard(true, 20);
     sync.onRange(all, 1, 25);
     sync.onTick(25);
     sync.onDump([alive], 30);
@@ -150,7 +150,7 @@ describe("C3: a flow that has ended is not told because it was read before", () 
 
   test("nor where that is heard while the table is being read", () => {
     sync.onRange(all, 1, 20);
-    sync.onEventLoss(20);
+    sync.onUnheard(true, 20);
     sync.onEvents([over], 25);
     sync.onDump([ended, alive], 30);
     expect(told()).toEqual([keyOf(alive)]);
