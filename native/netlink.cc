@@ -198,8 +198,8 @@ napi_value Close(napi_env env, napi_callback_info info) {
 bool DefineNetlink(napi_env env, napi_value exports) {
   const napi_property_descriptor properties[] = {
       Method("send", Send),     Method("receive", Receive), Method("receiveMany", ReceiveMany),
-      Method("resize", Resize), Method("join", Join), Method("leave", Leave), Method("close", Close),
-      Getter("fd", Fd)};
+      Method("resize", Resize), Method("join", Join),       Method("leave", Leave),
+      Method("close", Close),   Getter("fd", Fd)};
   return DefineClass(env, exports, "Netlink", Construct, properties, 8);
 }
 

@@ -160,10 +160,13 @@ export const METRICS_PAGE_MS = 200;
 
 /**
  * A packet worker to which so many packets came in the last millisecond pauses before it reads the
- * next, for this long, in microseconds: the most that its packets wait longer. Below, it does not.
+ * next, at most for this long, in microseconds: the most that its packets wait longer. Below, it
+ * does not. The pause grows while batches are small, and shrinks while they are large.
  */
-export const PACE_PACKETS_PER_MS = 30;
+export const PACE_PACKETS_PER_MS = 5;
 export const PACE_PAUSE_US = 100;
+export const PACE_BATCH_SMALL = 16;
+export const PACE_BATCH_LARGE = 64;
 
 /**
  * Flows that a packet worker remembers where only the opener's address is hashed, a power of two.

@@ -112,7 +112,7 @@ export class Author {
     this.strays.delete(key);
   }
 
-  /** Buckets were taken: what the kernel has ended or let in while they were foreign is told now. */
+  /** Buckets were taken: what ended, or was let in, while they were foreign is told now. */
   onCame(buckets: readonly number[], now: number): void {
     for (const [key, { record, atMs }] of this.strays.takeEarly(new Set(buckets), now)) {
       this.young.set(key, record, atMs);

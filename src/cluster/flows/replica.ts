@@ -124,7 +124,7 @@ export class Replica {
     return !isLess && this.ledger.ownTerm(told.bucket) > term;
   }
 
-  /** What cannot change the flow of a bucket that was just taken may still say how far it has come. */
+  /** What may not change a flow of a bucket that was just taken can say how far it has come. */
   private catchUp({ key, bucket, record }: Entry, told: Replicated, now: number): void {
     if (!this.ledger.owns(bucket) || !this.ledger.isNew(bucket, now)) return;
     const ours = this.author.untold(key) ?? record;
