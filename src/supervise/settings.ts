@@ -130,6 +130,7 @@ export function syncData(
     node,
     buckets: cluster.buckets,
     markMask: dataplane.markMask,
+    isOpenerHashed: !isSymmetric,
     windowMs: sync.windowMs,
     flowsMax: sync.flows,
     protocols: sync.protocols.flatMap((name) => PROTOCOL_NUMBERS[name] ?? []),

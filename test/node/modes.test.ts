@@ -2,12 +2,15 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Lab } from "../../src/demo/lab.js";
-import { INSIDE, OUTSIDE } from "../../src/demo/topology.js";
+import { INSIDE, OUTSIDE, portOf } from "../../src/demo/topology.js";
 import { atRest, startNodes } from "../fixture/cluster.js";
 import { fixture, rootOnly } from "../fixture/netns.js";
 
 const PORT = "5353";
 const ROUNDS = "20";
+const MISSED_PORT = "5354";
+/** A service that answers at once. */
+const MISSED = [OUTSIDE.server4, MISSED_PORT, "0"];
 
 const SOURCE = { buckets: 256, hash: { mode: "source", seed: 1 } };
 const XT_CLUSTER = { buckets: 3, hash: { mode: "xt-cluster", seed: 0xdeadbeef, totalNodes: 3 } };
@@ -42,6 +45,28 @@ describe.each(MODES)("hash mode $mode", ({ cluster, nat }) => {
       echo.kill("SIGKILL");
       expect(report).toEqual({ sent: report.sent, answered: { 1: report.sent } });
       expect(report.sent).toBe(Number(ROUNDS) * clients.length * 3);
+    });
+
+    test.runIf(nat.length === 0)("who missed a request is no second owner for long", async () => {
+      const echo = lab.spawn("server", ["node", fixture("udp-echo.mjs"), ...MISSED]);
+      await once(echo.stdout as NodeJS.ReadableStream, "data");
+      let twice = 0;
+      for (const id of lab.nodes) {
+        const first = `udp dport ${MISSED_PORT} limit rate 1/hour burst ${INSIDE.clients4.length}`;
+        const chain = `oifname "${portOf("inside", id)}" ${first} packets drop`;
+        const hook = "type filter hook forward priority 0";
+        const table = `table bridge missed { chain first { ${hook}; ${chain}; }; }`;
+        lab.exec("switch", ["nft", "-f", "-"], table);
+        const argv = ["node", fixture("udp-steady.mjs"), OUTSIDE.server4, MISSED_PORT, "75"];
+        const report = JSON.parse(lab.exec("client", [...argv, ...INSIDE.clients4]));
+        lab.exec("switch", ["nft", "delete", "table", "bridge", "missed"]);
+        for (const answers of Object.values<number[]>(report)) {
+          twice += answers.slice(0, 10).filter((count) => count > 1).length;
+          expect(answers.slice(50)).toEqual(answers.slice(50).map(() => 1));
+        }
+      }
+      echo.kill("SIGKILL");
+      expect(twice).toBeGreaterThan(0); // else there was no second owner at all
     });
 
     test("clients are spread over the nodes, who refuse each other's replies", async () => {

@@ -19,6 +19,8 @@ export interface FlowSettings {
   readonly frames: number;
   /** Milliseconds that a reply is held at most. */
   readonly holdMs: number;
+  /** Whether only the opener's address is hashed, so that a flow's answer may name another bucket. */
+  readonly isOpenerHashed: boolean;
   /** Whether this node's kernel does not see the packets of foreign flows. */
   readonly isBlind: boolean;
   /**
@@ -45,6 +47,7 @@ export function flowSettings(given: Given): FlowSettings {
     bodyBytesMax: BODY_BYTES,
     frames: SEND_BUFFER_FRAMES,
     holdMs: SYNC_HOLD_MS.fallback as number,
+    isOpenerHashed: false,
     isBlind: false,
     mayBeOut: null,
     isWanted: () => true,

@@ -10,6 +10,7 @@ import { Residence } from "./residence.js";
 import type { FlowSettings } from "./settings.js";
 import { type Entry, FlowTable } from "./table.js";
 import { Tombstones } from "./tombstones.js";
+import { goesBefore, twinKeyOf } from "./twins.js";
 import type { Version } from "./version.js";
 
 export class Shelf {
@@ -34,7 +35,10 @@ export class Shelf {
   /** Puts a record; null when the table has no room for it. */
   put(key: string, record: Replicated, version: Version, now: number): Entry | null {
     this.tombstones.delete(key);
-    return this.table.put(key, record, version, now, (entry) => this.onEvict(entry, now));
+    const entry = this.table.put(key, record, version, now, (each) => this.onEvict(each, now));
+    // It may have been told of its twin before, and have the twin's bucket in its kernel since.
+    if (entry && this.hasTwin(record) && !this.isSecond(record)) this.kernel("update", record);
+    return entry;
   }
 
   /** Takes a record away, or only notes that it is gone; `version` is that of the removal. */
@@ -70,6 +74,7 @@ export class Shelf {
 
   /** The same, whatever is to stay out, if the filters let this node touch the flow. */
   change(op: KernelOp, record: Replicated): void {
+    if (this.hasTwin(record) && this.isSecond(record)) return;
     if (this.settings.isWanted(record)) this.out({ kind: "kernel", op, record });
   }
 
@@ -81,5 +86,14 @@ export class Shelf {
   /** Whether the kernel is meant to have it by now. */
   isIn({ mayBeOut, bucket }: Entry): boolean {
     return !mayBeOut || this.residence === null || this.residence.isIn(bucket);
+  }
+
+  private hasTwin(record: Replicated): boolean {
+    const twinKey = this.settings.isOpenerHashed ? twinKeyOf(record) : null;
+    return twinKey !== null && this.table.get(twinKey) !== undefined;
+  }
+
+  private isSecond(record: Replicated): boolean {
+    return !goesBefore(keyOf(record), twinKeyOf(record) as string);
   }
 }

@@ -17,6 +17,8 @@ export interface SyncThreadData {
   readonly markMask: number;
   readonly windowMs: number;
   readonly flowsMax: number;
+  /** Whether only the address is hashed that opened a flow. */
+  readonly isOpenerHashed: boolean;
   /** IANA numbers of the protocols that are replicated. */
   readonly protocols: readonly number[];
   /** Whether foreign packets are dropped before connection tracking, and of which modes all. */

@@ -48,6 +48,7 @@ class SyncThread {
 
   constructor(private readonly data: SyncThreadData) {
     const { control, node, buckets, windowMs, flowsMax, holdMs, earlyDrop, cold } = data;
+    const { isOpenerHashed } = data;
     this.detours = earlyDrop && new Detours(earlyDrop.translated, flowsMax);
     const field = new MarkField(data.markMask);
     // Of a flow whose reply is held, everything is asked at once.
@@ -60,7 +61,7 @@ class SyncThread {
     const isBlind = earlyDrop?.isBlind ?? false;
     const mayBeOut = cold && isKeptOut(cold);
     const settings = flowSettings({
-      ...{ node, buckets, flowsMax, holdMs, random32, isWanted, isBlind, mayBeOut },
+      ...{ node, buckets, flowsMax, holdMs, random32, isWanted, isBlind, mayBeOut, isOpenerHashed },
       windowMs: windowMs - sieveMs,
       unrepliedMs: windowMs * UNREPLIED_WINDOWS - sieveMs,
     });

@@ -8,6 +8,7 @@ import type { FlowOutput, KernelEvent } from "../../../src/cluster/flows/output.
 import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
 import type { FlowSync } from "../../../src/cluster/flows/sync.js";
+import { twinKeyOf } from "../../../src/cluster/flows/twins.js";
 import { isData } from "../../../src/cluster/frame/data.js";
 import { hasBucket } from "../../../src/cluster/ranges/bitmap.js";
 import { seeded } from "../machine.js";
@@ -177,6 +178,12 @@ export abstract class FlowNet {
 
   private kernel(box: Box, op: string, record: Replicated): void {
     if (op === "arm") return box.onArm(record);
+    const twin = box.kernel.get(twinKeyOf(record) ?? "");
+    if (twin !== undefined) {
+      // A kernel finds a flow by either tuple.
+      if (op === "delete") return this.gone(box, twin);
+      return this.alive(box, { ...twin, bucket: record.bucket });
+    }
     if (op === "delete") return this.gone(box, record);
     const known = box.kernel.get(keyOf(record));
     if (known?.kind === "flow" && record.kind === "flow") {
