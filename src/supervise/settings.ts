@@ -138,6 +138,6 @@ export function syncData(
     eventBufferBytes: sync.eventBufferBytes,
     holdMs: sync.holdMs,
     earlyDrop: hasEarlyDrop ? { isBlind: isSymmetric, translated } : null,
-    cold: sync.replicas === "cold" ? { translated, isOpenerHashed: !isSymmetric } : null,
+    cold: sync.replicas === "cold" ? { translated } : null,
   };
 }

@@ -18,14 +18,13 @@ const TCP = 6;
 export interface ColdView {
   /** Addresses that `nat` translates to. */
   readonly translated: readonly Uint8Array[];
-  /** Whether only the opener is hashed (modes source and xt-cluster). */
-  readonly isOpenerHashed: boolean;
 }
 
-export function isKeptOut({
-  translated,
-  isOpenerHashed,
-}: ColdView): (record: Replicated) => boolean {
+/** @param isOpenerHashed whether only the opener is hashed (modes source and xt-cluster) */
+export function isKeptOut(
+  { translated }: ColdView,
+  isOpenerHashed: boolean,
+): (record: Replicated) => boolean {
   const isDetour = detourTest(translated);
   return (record) => !isDetour(record) && (!isOpenerHashed || record.protocol === TCP);
 }

@@ -59,7 +59,7 @@ class SyncThread {
     const [isReplicated, isInScope] = [isReplicable(data.protocols), inScope(data.scope)];
     const isWanted = (record: Replicated) => isReplicated(record) && isInScope(record);
     const isBlind = earlyDrop?.isBlind ?? false;
-    const mayBeOut = cold && isKeptOut(cold);
+    const mayBeOut = cold && isKeptOut(cold, isOpenerHashed);
     const settings = flowSettings({
       ...{ node, buckets, flowsMax, holdMs, random32, isWanted, isBlind, mayBeOut, isOpenerHashed },
       windowMs: windowMs - sieveMs,

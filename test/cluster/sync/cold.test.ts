@@ -33,7 +33,7 @@ const CASES: readonly (readonly [string, Partial<Flow>, boolean, boolean])[] = [
 describe("kept out of the kernel", () => {
   test.each(CASES)("%s", (_, own, inTuple, inOthers) => {
     const record = flow(1, 0, own);
-    const isOut = (isOpenerHashed: boolean) => isKeptOut({ translated: [NAT], isOpenerHashed });
+    const isOut = (isOpenerHashed: boolean) => isKeptOut({ translated: [NAT] }, isOpenerHashed);
     expect([isOut(false)(record), isOut(true)(record)]).toEqual([inTuple, inOthers]);
   });
 });
