@@ -19,7 +19,7 @@ export interface FlowSettings {
   readonly frames: number;
   /** Milliseconds that a reply is held at most. */
   readonly holdMs: number;
-  /** Whether only the opener's address is hashed, so that a flow's answer may name another bucket. */
+  /** Whether only the opener's address is hashed: a flow's answer may name another bucket. */
   readonly isOpenerHashed: boolean;
   /** Whether this node's kernel does not see the packets of foreign flows. */
   readonly isBlind: boolean;

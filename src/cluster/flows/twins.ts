@@ -5,10 +5,10 @@
  *      client -> server    let in by the owner of the client's bucket
  *      server -> client    let in by the owner of the server's, who missed the request
  *
- * To a kernel both are one, which it finds by either tuple. If each node wrote what it is told, each
- * would give its flow the bucket of the other, and nobody would forward it. So of two twins that a
- * table knows, all nodes let the same one into the kernel; the other is kept and told, and ends with
- * its kernel's entry.
+ * To a kernel both are one, which it finds by either tuple. If each node wrote what it is told,
+ * each would give its flow the bucket of the other, and nobody would forward it. So of two twins
+ * that a table knows, all nodes let the same one into the kernel; the other is kept and told, and
+ * ends with its kernel's entry.
  */
 import { inverse, isInverse, type Replicated } from "./record.js";
 import { keyOf } from "./record-wire.js";
