@@ -2,10 +2,13 @@
  * The contestants that make a cluster of a lab's nodes, each by name: adding one is a line.
  * `start(lab, overrides)` resolves when the nodes forward; everything ends with the lab.
  */
-import { startClusterMatch } from "./cluster-match.mjs";
+import { startClusterMatch, startRouter } from "./cluster-match.mjs";
 import { startShardwall } from "./shardwall.mjs";
 
 export const CLUSTER_MATCH = { name: "cluster match", start: startClusterMatch };
+
+/** No firewall at all, for one node. */
+export const ROUTER = { name: "no rules", start: startRouter };
 
 /** What a configuration of shardwall changes of the default. */
 const VARIANTS = {
