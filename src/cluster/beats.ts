@@ -46,12 +46,12 @@ export class Beats {
 
   /** Sends a heartbeat if one is due or something changed. */
   onTick(now: number): void {
-    const { self, holding, view } = this.standing;
+    const { self, peers, holding, view } = this.standing;
     const isDue = now >= this.nextMs;
     if (isDue) {
       this.nextMs = Math.max(this.nextMs + this.settings.heartbeatMs, now + 1);
       // Once in each interval, however many urgent beats come between.
-      if (self.isActive) holding.takeStep(view, now);
+      if (self.isActive) holding.takeStep(view, peers.all(), now);
     }
     if (isDue || this.standing.hasNews || holding.hasNews) this.beat(now);
   }

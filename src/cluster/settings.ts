@@ -36,8 +36,8 @@ export interface ClusterInputs {
   random(): bigint;
   /** Whether the flows a node needs before it is active have arrived. Default: yes. */
   isSynced?(): boolean;
-  /** Whether a bucket's flows are usable here, so that it may be taken over. Default: yes. */
-  mayClaim?(bucket: number): boolean;
+  /** Whether a bucket's flows are here as `owner` has them. Default: yes. */
+  mayClaim?(bucket: number, owner: number): boolean;
   /**
    * When the newest `ask` was made that is answered: what {@link mayClaim} says is not older.
    * Default: it is always of now, and nobody is asked.

@@ -10,6 +10,16 @@ describe("a bucket that is claimed by plan", () => {
     expect(world.accepted()).toEqual({ 1: [[0, 47]], 2: [[48, 63]] });
   });
 
+  test("has them as one that serves it has them: a former owner may have told of none", () => {
+    const world = settledWorld(9, 1);
+    let stated = 3;
+    world.add(2, {}, { mayClaim: (_bucket, owner) => owner === stated });
+    world.run(2000);
+    expect(world.accepted()).toEqual({ 1: [[0, 63]] });
+    stated = 1;
+    expect(world.runUntil(2000, () => world.isSettled([1, 2]))).not.toBeNull();
+  });
+
   test("has them by an answer that is young: what was said last may be out of date", () => {
     const world = settledWorld(10, 1);
     let answeredMs = Number.NEGATIVE_INFINITY;

@@ -153,14 +153,14 @@ export class Ledger {
     }
   }
 
-  /** Buckets whose flows are here as their owner has them, of owners for which `isCaughtUp`. */
-  ready(isCaughtUp: (node: number) => boolean): Bitmap {
-    const ready = this.owned.slice();
-    for (let bucket = 0; bucket < this.buckets; bucket++) {
-      if (this.good[bucket] === 0 || !isCaughtUp(this.holders[bucket])) continue;
-      ready[bucket >>> 5] |= 1 << (bucket & 31);
-    }
-    return ready;
+  /**
+   * By bucket, the owner whose flows are here as it has them, of owners for which `isCaughtUp`; 0:
+   * there is none.
+   */
+  ready(isCaughtUp: (node: number) => boolean): Uint8Array {
+    return this.holders.map((holder, bucket) =>
+      this.good[bucket] === 1 && isCaughtUp(holder) ? holder : 0,
+    );
   }
 
   private acquire(bucket: number, epoch: number): void {

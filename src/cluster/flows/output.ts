@@ -40,8 +40,8 @@ export type FlowOutput =
   | { readonly kind: "dump" }
   /** Whether the tables of all peers are here. */
   | { readonly kind: "synced"; readonly isSynced: boolean }
-  /** Buckets whose flows are here as their owner stated them: they may be claimed. */
-  | { readonly kind: "ready"; readonly buckets: Bitmap }
+  /** By bucket, the owner whose flows are here as it stated them, from whom it may be claimed; or 0. */
+  | { readonly kind: "ready"; readonly owners: Uint8Array }
   /** What was said last of what is ready is still so: the answer to the `ask` of that time. */
   | { readonly kind: "answer"; readonly atMs: number }
   /** Buckets whose flows are in the kernel, as an answer to the `want` of that ticket. */

@@ -1,6 +1,5 @@
 /** What the ranges layer has to know of the flows, told when it changes. */
 import type { Follower } from "../broadcast/broadcast.js";
-import type { Bitmap } from "../ranges/bitmap.js";
 import type { Ledger } from "./ledger.js";
 import type { FlowOutput } from "./output.js";
 import type { Peers } from "./peers.js";
@@ -15,14 +14,14 @@ export interface ReadinessParts {
 }
 
 export class Readiness {
-  private ready: Bitmap;
+  private ready: Uint8Array;
   /** What it was found from; it stays the same as long as these do. */
   private caughtUp: readonly number[] = [];
   private changes = -1;
   private isSynced: boolean | null = null;
 
   constructor(private readonly parts: ReadinessParts) {
-    this.ready = parts.ledger.owned.slice();
+    this.ready = parts.ledger.ready(() => false);
   }
 
   /** The ranges layer begins anew: to it nothing is ready. */
@@ -46,7 +45,7 @@ export class Readiness {
     return this.parts.ledger.changes !== this.changes || !isSame(this.whoCaughtUp(), this.caughtUp);
   }
 
-  /** Which buckets have their flows here as their owner stated them. */
+  /** Which buckets have their flows here as their owner stated them, and who that is. */
   tellReady(): void {
     if (!this.isOld) return;
     const { ledger, out } = this.parts;
@@ -54,9 +53,9 @@ export class Readiness {
     this.changes = ledger.changes;
     this.caughtUp = caughtUp;
     const ready = ledger.ready((node) => caughtUp.includes(node));
-    if (ready.every((word, index) => word === this.ready[index])) return;
+    if (ready.every((owner, bucket) => owner === this.ready[bucket])) return;
     this.ready = ready;
-    out({ kind: "ready", buckets: ready.slice() });
+    out({ kind: "ready", owners: ready.slice() });
   }
 
   /** Says that what was told last is so still. @param atMs of the question */

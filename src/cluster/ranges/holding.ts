@@ -11,6 +11,7 @@ import {
   bucketsOf,
   countBuckets,
   emptyBitmap,
+  hasBucket,
   isEmpty,
   isSame,
   runsOf,
@@ -18,6 +19,12 @@ import {
 } from "./bitmap.js";
 import { type Claim, RangeKeeper, type RangeView } from "./keeper.js";
 import { Waiting } from "./waiting.js";
+
+/** A peer and what it claims. */
+interface Owner {
+  readonly node: number;
+  readonly claim: Bitmap;
+}
 
 export class Holding {
   readonly keeper: RangeKeeper;
@@ -73,12 +80,17 @@ export class Holding {
     this.claimed(this.keeper.claimUncovered(view, waitMs, now), "uncovered", now);
   }
 
-  /** One step towards the target, if it is known how the flows are. */
-  takeStep(view: RangeView, now: number): void {
+  /**
+   * One step towards the target, if it is known how the flows are. Whose they are counts: a former
+   * owner may have told of none, and the one that serves the bucket may not have spoken yet.
+   */
+  takeStep(view: RangeView, owners: readonly Owner[], now: number): void {
     const { keeper, inputs, settings } = this;
-    const isKnown = now - (inputs.answeredMs?.() ?? now) <= settings.failureMs;
+    if (now - (inputs.answeredMs?.() ?? now) > settings.failureMs) return;
+    const hasFlowsOf = ({ node, claim }: Owner, bucket: number) =>
+      hasBucket(claim, bucket) && (inputs.mayClaim?.(bucket, node) ?? true);
     const mayClaim = (bucket: number) =>
-      isKnown && (inputs.mayClaim?.(bucket) ?? true) && this.isUsable(bucket);
+      this.isUsable(bucket) && owners.some((owner) => hasFlowsOf(owner, bucket));
     this.claimed(keeper.claimPlanned(view, settings.handoverStep, mayClaim), "planned", now);
   }
 

@@ -51,7 +51,7 @@ export type SyncRequest =
 export type StreamReply = { readonly incarnation: bigint } & (
   | { readonly kind: "send"; readonly body: Uint8Array }
   | { readonly kind: "synced"; readonly isSynced: boolean }
-  | { readonly kind: "ready"; readonly buckets: Bitmap }
+  | { readonly kind: "ready"; readonly owners: Uint8Array }
   | { readonly kind: "answer"; readonly atMs: number }
   | { readonly kind: "usable"; readonly buckets: Bitmap; readonly ticket: number }
 );

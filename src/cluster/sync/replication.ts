@@ -8,7 +8,8 @@ export class Replication {
   /** Of which the sync thread was last told; what it still says for another one is out of date. */
   private incarnation = 0n;
   private synced = false;
-  private ready: Bitmap;
+  /** By bucket, the owner whose flows are here. */
+  private ready: Uint8Array;
   /** Time of the last `ask` that was answered. */
   private askedMs = Number.NEGATIVE_INFINITY;
   /** Buckets whose flows are in the kernel, of those that were wanted all the time since. */
@@ -30,7 +31,7 @@ export class Replication {
     onStraight: (isStraight: boolean) => void,
     private readonly isCold = false,
   ) {
-    this.ready = emptyBitmap(buckets);
+    this.ready = new Uint8Array(buckets);
     this.usable = emptyBitmap(buckets);
     this.wanted = emptyBitmap(buckets);
     this.last = emptyBitmap(buckets);
@@ -39,7 +40,7 @@ export class Replication {
       else if (reply.incarnation !== this.incarnation) return;
       else if (reply.kind === "send") send(reply.body);
       else if (reply.kind === "synced") this.synced = reply.isSynced;
-      else if (reply.kind === "ready") this.ready = reply.buckets;
+      else if (reply.kind === "ready") this.ready = reply.owners;
       else if (reply.kind === "answer") this.askedMs = reply.atMs;
       else if (reply.ticket === this.ticket) this.usable = reply.buckets;
     });
@@ -48,8 +49,8 @@ export class Replication {
   /** Whether the flows of all peers are here. */
   readonly isSynced = (): boolean => this.synced;
 
-  /** Whether the flows of a bucket are here. */
-  readonly mayClaim = (bucket: number): boolean => hasBucket(this.ready, bucket);
+  /** Whether the flows of a bucket are here as this owner has them. */
+  readonly mayClaim = (bucket: number, owner: number): boolean => this.ready[bucket] === owner;
 
   /** Since when it cannot have changed without being heard of: the thread may stand still. */
   readonly answeredMs = (): number => this.askedMs;
@@ -82,7 +83,7 @@ export class Replication {
   private begin(incarnation: bigint): void {
     this.incarnation = incarnation;
     this.synced = false;
-    this.ready = emptyBitmap(this.buckets);
+    this.ready.fill(0);
     this.usable = emptyBitmap(this.buckets);
     this.askedMs = Number.NEGATIVE_INFINITY;
   }

@@ -22,7 +22,7 @@ export class Firewall {
   readonly machine: Machine;
   sync: FlowSync;
   private isSynced = true;
-  private ready: (bucket: number) => boolean = () => false;
+  private ready: (bucket: number, owner: number) => boolean = () => false;
   private usable: (bucket: number) => boolean = () => false;
   /** What the kernel has not told yet. */
   private events: KernelEvent[] = [];
@@ -38,7 +38,7 @@ export class Firewall {
     this.sync = this.newSync(id);
     const inputs = {
       isSynced: () => this.isSynced,
-      mayClaim: (bucket: number) => this.ready(bucket),
+      mayClaim: (bucket: number, owner: number) => this.ready(bucket, owner),
       ...(isCold && { isUsable: (bucket: number) => this.usable(bucket) }),
     };
     this.machine = world.add(id, {}, inputs);
@@ -139,7 +139,7 @@ export class Firewall {
     for (const output of outputs) {
       if (output.kind === "send") this.send(output.body);
       else if (output.kind === "synced") this.isSynced = output.isSynced;
-      else if (output.kind === "ready") this.ready = (at) => hasBucket(output.buckets, at);
+      else if (output.kind === "ready") this.ready = (at, owner) => output.owners[at] === owner;
       else if (output.kind === "usable") this.usable = (at) => hasBucket(output.buckets, at);
       else if (output.kind === "dump") {
         this.carry(this.sync.onDump([...this.kernel.values()], this.world.now));

@@ -10,7 +10,6 @@ import { keyOf } from "../../../src/cluster/flows/record-wire.js";
 import type { FlowSync } from "../../../src/cluster/flows/sync.js";
 import { twinKeyOf } from "../../../src/cluster/flows/twins.js";
 import { isData } from "../../../src/cluster/frame/data.js";
-import { hasBucket } from "../../../src/cluster/ranges/bitmap.js";
 import { seeded } from "../machine.js";
 
 const TICK_MS = 10;
@@ -143,7 +142,7 @@ export abstract class FlowNet {
         box.isSynced = output.isSynced;
         return;
       case "ready":
-        box.ready = (bucket) => hasBucket(output.buckets, bucket);
+        box.ready = (bucket) => output.owners[bucket] !== 0;
         return;
       case "release":
         box.released.push(...output.tickets);

@@ -85,10 +85,12 @@ describe("buckets that may be claimed", () => {
     expect(replication.answeredMs()).toBe(Number.NEGATIVE_INFINITY);
     replication.tell({ kind: "ask", atMs: 10 });
     expect(asked.at(-1)).toEqual({ kind: "ask", atMs: 10 });
-    say({ kind: "ready", buckets: buckets(0, 9), incarnation: 7n });
+    const owners = Uint8Array.from({ length: BUCKETS }, (_, bucket) => (bucket < 10 ? 3 : 0));
+    say({ kind: "ready", owners, incarnation: 7n });
     expect(replication.answeredMs()).toBe(Number.NEGATIVE_INFINITY);
     say({ kind: "answer", atMs: 10, incarnation: 7n });
-    expect([replication.mayClaim(9), replication.mayClaim(10)]).toEqual([true, false]);
+    expect([replication.mayClaim(9, 3), replication.mayClaim(10, 3)]).toEqual([true, false]);
+    expect(replication.mayClaim(9, 2)).toBe(false); // its flows may be others
     expect(replication.answeredMs()).toBe(10);
     replication.tell({ kind: "self", self: { ...SELF, incarnation: 8n } });
     say({ kind: "answer", atMs: 10, incarnation: 7n });

@@ -60,7 +60,7 @@ export class Entry implements Checker {
     const good = this.good.get(process) ?? new Float64Array(buckets).fill(Number.NEGATIVE_INFINITY);
     this.good.set(process, good);
     for (let bucket = 0; bucket < buckets; bucket++) {
-      if (ledger.isGood(bucket) || ledger.owns(bucket)) good[bucket] = machine.localMs;
+      if (ledger.isGood(bucket)) good[bucket] = machine.localMs;
     }
   }
 
@@ -124,12 +124,14 @@ export class Entry implements Checker {
 }
 
 function judgeStep(machine: Machine, process: Process, runs: readonly Run[]): void {
-  const { settings, replication } = process.control;
+  const { settings, replication, node } = process.control;
+  const peers = partsOf(node).standing.peers.all();
   let claimed = 0;
   for (const [first, last] of runs) {
     for (let bucket = first; bucket <= last; bucket++) {
       claimed += 1;
-      if (replication.mayClaim(bucket)) continue;
+      const owners = peers.filter(({ claim }) => hasBucket(claim, bucket));
+      if (owners.some((owner) => replication.mayClaim(bucket, owner.node))) continue;
       throw new Violation("R8", `node ${machine.id} claims bucket ${bucket} without its flows`);
     }
   }

@@ -98,7 +98,7 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
     what: "buckets are claimed and service begins before the flows are here",
     apply: () => {
       return both(
-        patch(Ledger, "ready", () => (self) => self.owned.slice().fill(0xffff_ffff)),
+        patch(Ledger, "ready", () => (self) => self.holders.slice()),
         disable(Peers, "areSettled", true),
       );
     },
