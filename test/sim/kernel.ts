@@ -116,11 +116,13 @@ export class Kernel {
     const connection = this.connectionOf(record);
     if (!connection) throw new Error("a replica of a flow that never was");
     const known = this.entries.get(connection.key);
+    const untilMs = this.agenda.now + timeoutSeconds(record.timeoutClass) * 1000;
     if (op === "delete") {
       if (known) this.forget(known);
     } else if (known) {
       const status = known.record.status | record.status;
       known.record = told({ ...known.record, status, state: record.state, mark: record.mark });
+      known.untilMs = untilMs;
       this.tell("alive", known.record);
     } else if (op === "create") {
       if (connection.isTranslated && !this.isFree(record.reply.dstPort)) {
@@ -128,7 +130,6 @@ export class Kernel {
         this.tell("gone", told(record));
         return;
       }
-      const untilMs = this.agenda.now + timeoutSeconds(record.timeoutClass) * 1000;
       const entry = { connection, record: told(record), untilMs };
       this.insert(entry);
       this.tell("alive", entry.record);
