@@ -148,11 +148,7 @@ export class Author {
     for (const [key, record] of this.strays.takeLate()) {
       if (!mayGoOn()) return this.strays.addLate(key, record);
       this.counters.late += 1;
-      const known = this.shelf.table.get(key);
-      // Under the version that all have, it changes no table; it says how far the flow has come.
-      if (known && lacksAnswer(known.record, record)) {
-        this.packer.add({ op: "put", version: known.version, record });
-      } else this.put(key, record, now);
+      this.put(key, record, now);
     }
     for (const [key, { record, seenMs, sinceMs }] of this.young.due(now)) {
       if (!mayGoOn()) return;
@@ -216,8 +212,10 @@ export class Author {
     if (known && !isNewer(version, known.version)) {
       // Another owner was first. If it has ended the flow, nobody will say so again.
       if (this.mayStillWin(record, present)) this.young.postpone(key, record, now, seenMs);
-      else if (present) this.shelf.match(record, present);
-      else this.shelf.kernel("delete", record);
+      else if (!present) this.shelf.kernel("delete", record);
+      // It changes no table where the other's word is known; it says how far the flow has come.
+      else if (lacksAnswer(present.record, record)) this.packer.add({ op: "put", version, record });
+      else this.shelf.match(record, present);
       return null;
     }
     const entry = this.shelf.put(key, record, version, now);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Replicated } from "../../../src/cluster/flows/record.js";
 import { keyOf } from "../../../src/cluster/flows/record-wire.js";
+import { isData } from "../../../src/cluster/frame/data.js";
 import { CONTEST_MS } from "../../../src/cluster/limits.js";
 import { ASSURED, flow } from "./flows.js";
 import type { Box } from "./net.js";
@@ -76,6 +77,32 @@ describe("a flow of two owners", () => {
       expect(kernel.get(keyOf(waiting))).toMatchObject({ state: "established", status: ASSURED });
     }
     expect(world.differences()).toEqual([]);
+  });
+
+  test("is one for a third owner that hears of its answer, but not of it from the second", () => {
+    const world = settled(30, 3, { windowMs: 50, unrepliedMs: 100 });
+    const [a, b, c] = world.boxes;
+    const bucket = bucketOf(a);
+    world.own(b, [...b.owned, bucket]);
+    world.alive(b, flow(1, bucket, { state: "opening", status: 0 }));
+    world.run(10);
+    world.own(
+      a,
+      [...a.owned].filter((each) => each !== bucket),
+    );
+    world.passes = (from, to, body) => from !== b || to !== c || !isData(body);
+    world.run(300);
+    world.own(c, [...c.owned, bucket]);
+    world.own(
+      b,
+      [...b.owned].filter((each) => each !== bucket),
+    );
+    world.alive(a, flow(1, bucket));
+    world.run(100);
+    world.passes = () => true;
+    world.run(6000);
+    expect(world.differences()).toEqual([]);
+    expect(b.ready(bucket)).toBe(true);
   });
 
   test("to take another translation is no end of the flow", () => {
