@@ -233,7 +233,8 @@ export class Author {
     if (!present) return true;
     const isContested = !this.ledger.isHolder(bucket, this.settings.node);
     const isLess = isBelow(rankOf(record), present.rank);
-    return isContested && !isLess && !isPackedAlike(present.packed, record);
+    if (!isContested || isLess) return false;
+    return !isPackedAlike(present.packed, record) || lacksAnswer(present.record, record);
   }
 
   private nextVersion(bucket: number): Version {

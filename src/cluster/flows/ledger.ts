@@ -25,7 +25,6 @@ export class Ledger {
   private readonly holders: Uint8Array;
   private readonly ownTerms: Uint32Array;
   private readonly good: Uint8Array;
-  private readonly takenMs: Float64Array;
   private readonly releasedMs: Float64Array;
   private readonly touchedMs: Float64Array;
   private readonly contested = new Map<number, number>();
@@ -39,9 +38,8 @@ export class Ledger {
     this.holders = new Uint8Array(buckets);
     this.ownTerms = new Uint32Array(buckets);
     this.good = new Uint8Array(buckets);
-    this.takenMs = new Float64Array(buckets).fill(Number.NEGATIVE_INFINITY);
-    this.releasedMs = this.takenMs.slice();
-    this.touchedMs = this.takenMs.slice();
+    this.releasedMs = new Float64Array(buckets).fill(Number.NEGATIVE_INFINITY);
+    this.touchedMs = this.releasedMs.slice();
   }
 
   /** Whether another has claimed a bucket of this node, so that it may have to insist. */
@@ -55,10 +53,7 @@ export class Ledger {
     const went = [...bucketsOf(without(this.owned, owned))];
     this.owned = owned.slice();
     this.changes += 1;
-    for (const bucket of came) {
-      this.takenMs[bucket] = now;
-      this.acquire(bucket, epoch);
-    }
+    for (const bucket of came) this.acquire(bucket, epoch);
     for (const bucket of went) {
       this.releasedMs[bucket] = now;
       this.contested.delete(bucket);
@@ -77,11 +72,6 @@ export class Ledger {
   /** Whether the kernel may still tell of flows that this node let in when it owned the bucket. */
   lingers(bucket: number, now: number): boolean {
     return now - this.releasedMs[bucket] < LINGER_MS;
-  }
-
-  /** Whether the former owner of an own bucket may still tell of flows that it let in. */
-  isNew(bucket: number, now: number): boolean {
-    return now - this.takenMs[bucket] < 2 * LINGER_MS;
   }
 
   /** The term of what this node writes. */

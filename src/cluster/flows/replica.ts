@@ -90,7 +90,7 @@ export class Replica {
     const entry = this.shelf.table.get(key);
     const known = entry ?? this.shelf.tombstones.find(key);
     if (!this.mayChange(peer, record.bucket, version, known, isRight, now)) {
-      if (entry) this.catchUp(entry, record, now);
+      if (entry) this.catchUp(entry, record);
       return;
     }
     if (version.writer === peer.node) this.ledger.hear(record.bucket, version.term, peer.node, now);
@@ -111,7 +111,9 @@ export class Replica {
       this.author.forget(key);
       this.shelf.replace(untold, record);
     } else if (!entry || this.shelf.isOut(entry)) this.shelf.kernel("create", record);
-    else if (!saysTheSame(entry.packed, put.packed)) this.shelf.replace(entry.record, record);
+    else if (!saysTheSame(entry.packed, put.packed) && !this.recall(entry, record)) {
+      this.shelf.replace(entry.record, record);
+    }
   }
 
   /**
@@ -124,11 +126,21 @@ export class Replica {
     return !isLess && this.ledger.ownTerm(told.bucket) > term;
   }
 
-  /** What may not change a flow of a bucket that was just taken can say how far it has come. */
-  private catchUp({ key, bucket, record }: Entry, told: Replicated, now: number): void {
-    if (!this.ledger.owns(bucket) || !this.ledger.isNew(bucket, now)) return;
-    const ours = this.author.untold(key) ?? record;
-    if (lacksAnswer(ours, told)) this.advance(key, told);
+  /** What cannot change a flow of an own bucket may still say how far it has come. */
+  private catchUp(entry: Entry, told: Replicated): void {
+    if (!this.ledger.owns(entry.bucket)) return;
+    const ours = this.author.untold(entry.key) ?? entry.record;
+    if (lacksAnswer(ours, told)) this.advance(entry.key, told);
+  }
+
+  /**
+   * Says again what this node has told, where the word that beats it knows of no answer: owners of
+   * a split cluster may each have let the flow in. Returns whether it does.
+   */
+  private recall(before: Entry, told: Replicated): boolean {
+    if (before.frame < 0 || !lacksAnswer(told, before.record)) return false;
+    this.author.strays.addLate(before.key, before.record);
+    return true;
   }
 
   /** Moves the kernel's flow on to what a former owner saw; its event tells the peers. */

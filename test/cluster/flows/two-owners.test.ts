@@ -79,6 +79,34 @@ describe("a flow of two owners", () => {
     expect(world.differences()).toEqual([]);
   });
 
+  /** Each let the first packet in, the second after the answer had passed; then they meet again. */
+  test.each([
+    ["the one that saw the answer", 0],
+    ["the one that did not", 1],
+    ["a third node", 2],
+  ])("a flow of two halves of a cluster has its answer, whichever keeps it: %s", (_, keeper) => {
+    const world = settled(33, 3, { windowMs: 50, unrepliedMs: 100 });
+    const [a, b] = world.boxes;
+    const bucket = bucketOf(a);
+    const waiting = flow(1, bucket, { state: "opening", status: 0 });
+    world.run(CONTEST_MS);
+    world.passes = (from, to) => (from === b) === (to === b);
+    world.own(b, [...b.owned, bucket]);
+    world.alive(a, flow(1, bucket));
+    world.alive(b, waiting);
+    world.run(10 * CONTEST_MS);
+    world.passes = () => true;
+    for (const [index, box] of world.boxes.entries()) {
+      const others = [...box.owned].filter((each) => each !== bucket);
+      world.own(box, index === keeper ? [...others, bucket] : others);
+    }
+    world.run(10 * CONTEST_MS);
+    for (const { kernel } of world.boxes) {
+      expect(kernel.get(keyOf(waiting))).toMatchObject({ state: "established", status: ASSURED });
+    }
+    expect(world.differences()).toEqual([]);
+  });
+
   test("is one for a third owner that hears of its answer, but not of it from the second", () => {
     const world = settled(30, 3, { windowMs: 50, unrepliedMs: 100 });
     const [a, b, c] = world.boxes;
