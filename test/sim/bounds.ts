@@ -40,16 +40,18 @@ export function overlapMs(plan: Plan): number {
 
 /** R: from the opening of a flow to its replica on all nodes, without loss or with repairs. */
 export function replicationMs(plan: Plan): number {
-  const { windowMs, tickMs, threadMs, heartbeatMs } = plan.settings;
-  const told = windowMs * 8 + 4 * tickMs + 2 * threadMs + wayMs(plan);
+  const { windowMs, tickMs, threadMs, hopMs, hearMs, heartbeatMs } = plan.settings;
+  const inNodes = 4 * tickMs + hearMs + 2 * threadMs + hopMs;
+  const told = windowMs * 8 + inNodes + wayMs(plan);
   const isBad = plan.network.loss > 0 || plan.network.corruption > 0;
   return told + 200 + (isBad ? heartbeatMs * 8 + 4000 : 2 * heartbeatMs);
 }
 
 /** From a frame to its delivery: a heartbeat tells of it, and it is asked for until it is here. */
 export function tailMs(plan: Plan): number {
-  const { tickMs, threadMs, heartbeatMs } = plan.settings;
-  return (8 * heartbeatMs + 4000) * skew(plan) + 8 * tickMs + 4 * threadMs + 2 * wayMs(plan);
+  const { tickMs, threadMs, hopMs, heartbeatMs } = plan.settings;
+  const inNodes = 8 * tickMs + 4 * threadMs + 2 * hopMs;
+  return (8 * heartbeatMs + 4000) * skew(plan) + inNodes + 2 * wayMs(plan);
 }
 
 /** What replication needs to find and mend drift: a whole round of digests, and the repair. */

@@ -12,10 +12,12 @@ const GATEWAY = Uint8Array.from([198, 51, 100, 1]);
 export interface Packet {
   readonly connection: Connection;
   /** `open` may begin a flow; the others only make sense in one, but for UDP. */
-  readonly kind: "open" | "data" | "close";
+  readonly kind: "open" | "answer" | "data" | "close";
   readonly isReply: boolean;
   /** Where a translated reply goes to. */
   readonly port: number;
+  /** Called each time that a node lets it through after it has waited there. */
+  readonly onThrough: () => void;
 }
 
 export type Phase = "opening" | "open" | "closed";
@@ -31,6 +33,8 @@ export class Connection {
   closedMs = Number.POSITIVE_INFINITY;
   /** Port that the server sees; 0 while nothing was let through. */
   port = 0;
+  /** Whether two nodes have let it in, each with a port of its own. */
+  isTwofold = false;
   /** Whether it has to survive from now on: it was everywhere when all was well. */
   isGuarded = false;
 

@@ -11,11 +11,12 @@ import { STATUS, timeoutClass, timeoutSeconds } from "../../src/cluster/flows/re
 import { type Bitmap, emptyBitmap, hasBucket } from "../../src/cluster/ranges/bitmap.js";
 import type { Agenda } from "./agenda.js";
 import type { Connection, Packet } from "./connection.js";
+import { follow } from "./following.js";
 
 /** Seconds until an entry without packets is forgotten; as sysctls would have it for a test. */
 const TIMEOUT_S: Record<FlowState, number> = {
   none: 45,
-  opening: 10,
+  opening: 60,
   established: 1200,
   closing: 15,
   over: 6,
@@ -30,6 +31,8 @@ const EXPIRY_MS = 1000;
 export interface Entry {
   readonly connection: Connection;
   record: Flow;
+  /** Whether an opening has been answered, here or, of a replica, elsewhere (SYN_RECV). */
+  isAnswered: boolean;
   untilMs: number;
 }
 
@@ -43,6 +46,8 @@ export class Kernel {
   isHeard = false;
   isDeaf = false;
   dumpMs = 20;
+  /** Called with each event that somebody may hear. */
+  onEvent: () => void = () => {};
   /** Replicas refused since another flow has their translated tuple. */
   clashes = 0;
   private leased: Bitmap;
@@ -82,7 +87,7 @@ export class Kernel {
     return this.agenda.now < this.leasedUntilMs && hasBucket(this.leased, bucket);
   }
 
-  /** The entry that a packet belongs to, moved on by it; null where there is none. */
+  /** The entry that a packet belongs to, moved on by it; null: there is none, or it is INVALID. */
   track(packet: Packet): Entry | null {
     const { connection, isReply } = packet;
     const entry =
@@ -94,14 +99,14 @@ export class Kernel {
       this.forget(entry);
       return null;
     }
-    this.follow(entry, packet);
-    return entry;
+    return this.moveOn(entry, packet) ? entry : null;
   }
 
   /** A packet that opens a flow was accepted. */
   confirm(packet: Packet, port: number): void {
     const { connection } = packet;
-    const entry = { connection, record: told(connection.record(port)), untilMs: 0 };
+    const record = told(connection.record(port));
+    const entry = { connection, record, isAnswered: false, untilMs: 0 };
     this.touch(entry);
     this.insert(entry);
     this.tell("alive", entry.record);
@@ -122,6 +127,7 @@ export class Kernel {
     } else if (known) {
       const status = known.record.status | record.status;
       known.record = told({ ...known.record, status, state: record.state, mark: record.mark });
+      known.isAnswered = true;
       known.untilMs = untilMs;
       this.tell("alive", known.record);
     } else if (op === "create") {
@@ -130,7 +136,7 @@ export class Kernel {
         this.tell("gone", told(record));
         return;
       }
-      const entry = { connection, record: told(record), untilMs };
+      const entry = { connection, record: told(record), isAnswered: true, untilMs };
       this.insert(entry);
       this.tell("alive", entry.record);
     }
@@ -172,26 +178,20 @@ export class Kernel {
     this.events = [];
     this.hasLostEvents = false;
     this.isHeard = false;
+    this.onEvent = () => {};
   }
 
-  private follow(entry: Entry, packet: Packet): void {
+  private moveOn(entry: Entry, packet: Packet): boolean {
     const { record } = entry;
-    let { state, status } = record;
-    if (packet.isReply) status |= STATUS.SEEN_REPLY;
-    if (record.protocol === 17) {
-      if (packet.isReply) status |= STATUS.ASSURED;
-    } else if (packet.kind === "close") {
-      state = packet.isReply ? "over" : "closing";
-    } else if (state === "opening" && packet.kind === "data" && !packet.isReply) {
-      if ((status & STATUS.SEEN_REPLY) !== 0) {
-        state = "established";
-        status |= STATUS.ASSURED;
-      }
-    }
+    const progress = follow(record, entry.isAnswered, packet);
+    if (!progress) return false;
+    const { state, status, isAnswered, isRefreshed } = progress;
     const isNews = state !== record.state || status !== record.status;
     if (isNews) entry.record = told({ ...record, state, status });
-    this.touch(entry);
+    entry.isAnswered = isAnswered;
+    if (isRefreshed) this.touch(entry);
     if (isNews) this.tell("alive", entry.record);
+    return true;
   }
 
   private touch(entry: Entry): void {
@@ -219,6 +219,7 @@ export class Kernel {
       return;
     }
     this.events.push({ kind, record });
+    this.onEvent();
   }
 }
 

@@ -148,13 +148,9 @@ export class Machine {
       return false; // INVALID: a connection whose beginning the kernel has not seen
     }
     if (!process) return false; // nobody reads the queue
-    const { worker } = process.threads;
-    if (!worker.isFrozen) return this.judge(process, packet, known);
-    if (worker.backlog < this.scene.sim.queueMax) {
-      worker.run(() => {
-        if (process.isRunning) this.judge(process, packet, known);
-      });
-    }
+    const waitMs = entry ? 0 : this.scene.random.between(0, this.scene.sim.queueMs);
+    if (waitMs === 0 && !process.threads.worker.isFrozen) return this.judge(process, packet, known);
+    this.enqueue(process, packet, known, waitMs);
     return false;
   }
 
@@ -177,6 +173,19 @@ export class Machine {
     });
   }
 
+  /** A packet waits its turn in the queue, and longer where the worker stands still. */
+  private enqueue(process: Process, packet: Packet, known: number, waitMs: number): void {
+    const { agenda, sim } = this.scene;
+    const { worker, threads } = process;
+    if (worker.queued >= sim.queueMax) return;
+    worker.queued += 1;
+    const judge = () => {
+      worker.queued -= 1;
+      if (process.isRunning && this.judge(process, packet, known)) packet.onThrough();
+    };
+    agenda.in(waitMs, () => threads.worker.run(judge));
+  }
+
   private judge(process: Process, packet: Packet, known: number): boolean {
     const { connection, isReply } = packet;
     const { slices, watch, random } = this.scene;
@@ -186,6 +195,8 @@ export class Machine {
     if (bucket === NO_BUCKET || !this.kernel.leases(bucket)) return false;
     watch.onAccepted(this, process, packet, bucket);
     const entry = this.kernel.entries.get(connection.key);
+    // The flow has come into the table meanwhile: only UDP takes it as it is there.
+    if (entry && known === NO_BUCKET && !connection.isUdp) return false;
     // The server answers to where the last opening packet seemed to come from.
     if (entry && packet.kind === "open") connection.port = entry.record.reply.dstPort;
     if (known !== NO_BUCKET || entry) return true;
@@ -198,6 +209,7 @@ export class Machine {
         (each) => this.kernel.isFree(each),
       );
       if (port === 0) return false;
+      connection.isTwofold ||= connection.port !== 0;
       connection.port = port;
     }
     this.kernel.confirm(packet, port);

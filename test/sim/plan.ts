@@ -54,8 +54,13 @@ export interface SimSettings {
   readonly seal: "aes" | "cheap";
   /** Whether broadcast begins close to the end of its numbers. */
   readonly isWrapping: boolean;
-  /** Milliseconds between the threads of a node. */
+  /** Milliseconds between the threads of a node, and what comes on top from control to sync at most. */
   readonly threadMs: number;
+  readonly hopMs: number;
+  /** Milliseconds until the sync thread hears the kernel at most; 0: not before its next tick. */
+  readonly hearMs: number;
+  /** Milliseconds that a packet of no known flow waits in the queue of a node at most. */
+  readonly queueMs: number;
   /** Nodes up to this id have cold replicas; absent: none has. Not drawn but asked for. */
   readonly cold?: number;
   /** Part by which clocks run fast or slow at most. */
@@ -117,14 +122,31 @@ export const CALM: Network = { loss: 0, duplication: 0, corruption: 0, delayMs: 
 export function planOf(seed: number, nodes: number, minutes: number, cold = 0): Plan {
   const random = new Random(seed);
   const faultyMs = minutes * 60_000;
-  const settings = drawSettings(random);
+  const drawn = drawSettings(random);
+  const settings = { ...drawn, ...drawWaits(new Random(seed ^ WAITS_SEED), drawn), cold };
   const workload = drawWorkload(random);
   const network = random.chance(0.5) ? CALM : drawNetwork(random, settings, 0.05);
   const faults = drawFaults(random, { nodes, faultyMs, settings });
-  return { seed, nodes, faultyMs, settings: { ...settings, cold }, workload, network, faults };
+  return { seed, nodes, faultyMs, settings, workload, network, faults };
 }
 
-function drawSettings(random: Random): SimSettings {
+/** Waits in a node; drawn apart, so that a seed's other settings and its faults do not depend on them. */
+type Waits = Pick<SimSettings, "hopMs" | "hearMs" | "queueMs">;
+const WAITS_SEED = 0x5bd1e995;
+/** As parts of a heartbeat. */
+const HOPS = [0, 0.02, 0.2];
+const HEARINGS = [0, 0.01, 0.1];
+const QUEUES = [0, 0.02, 0.2];
+
+function drawWaits(random: Random, { heartbeatMs }: Timing): Waits {
+  return {
+    hopMs: heartbeatMs * random.pick(HOPS),
+    hearMs: heartbeatMs * random.pick(HEARINGS),
+    queueMs: heartbeatMs * random.pick(QUEUES),
+  };
+}
+
+function drawSettings(random: Random): Omit<SimSettings, keyof Waits> {
   return {
     ...drawTiming(random),
     buckets: random.pick([16, 32, 64, 64, 128, 256]),

@@ -40,7 +40,12 @@ export class Process {
     this.state = new SharedState(allocateShared(sim.buckets, 1));
     this.worker = new Worker(this.state);
     const { control, sync } = this.threads;
-    const [toSync, toControl] = channel(agenda, sim.threadMs, control, sync);
+    const { threadMs, hopMs } = sim;
+    const [toSync, toControl] = channel(
+      agenda,
+      { thread: control, delayMs: () => threadMs },
+      { thread: sync, delayMs: () => threadMs + random.between(0, hopMs) },
+    );
     this.sync = new Sync(machine, this, toControl);
     const settings = controlSettings(machine.id, sim, nodes);
     this.control = new Control(machine, this, settings, toSync);

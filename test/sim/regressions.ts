@@ -12,6 +12,7 @@ const SETTINGS: SimSettings = {
   ...{ heartbeatMs: 400, failureMs: 2000, tickMs: 40, buckets: 64, links: 1 },
   ...{ isolation: "serve", windowMs: 0, frames: 4096, flowsMax: 4096, queueMax: 1024 },
   ...{ eventsMax: 256, seal: "cheap", isWrapping: false, threadMs: 5, drift: 0 },
+  ...{ hopMs: 0, hearMs: 0, queueMs: 0 },
 };
 
 const WORKLOAD: Workload = {

@@ -53,7 +53,7 @@ function simplifications(plan: Plan, { verdict, atMs }: Outcome): Partial<Plan>[
   return [
     { faultyMs: end, faults: faults.filter(({ atMs: at }) => at < end) },
     { network: CALM },
-    { settings: { ...settings, drift: 0, threadMs: 0 } },
+    { settings: { ...settings, drift: 0, threadMs: 0, hopMs: 0, hearMs: 0, queueMs: 0 } },
   ];
 }
 

@@ -24,6 +24,7 @@ interface Dump {
 export class Sync {
   readonly flows: FlowSync;
   private dump: Dump | null = null;
+  private isWoken = false;
 
   constructor(
     private readonly machine: Machine,
@@ -38,6 +39,7 @@ export class Sync {
     const mayBeOut = machine.isCold ? () => true : null;
     this.flows = new FlowSync(flowSettings({ ...own, mayBeOut }), machine.localMs);
     machine.kernel.isHeard = true;
+    if (sim.hearMs > 0) machine.kernel.onEvent = () => this.wake();
     port.on("message", (request: SyncRequest) => {
       if (process.isRunning) this.onRequest(request);
     });
@@ -49,7 +51,7 @@ export class Sync {
     const { machine, flows } = this;
     const { kernel } = machine;
     kernel.expire();
-    this.carryOut(flows.onEvents(kernel.readEvents(), machine.localMs));
+    this.hear();
     if (kernel.takeLoss()) this.carryOut(flows.onUnheard(true, machine.localMs));
     if (this.dump?.isDone) {
       const { records } = this.dump;
@@ -58,6 +60,23 @@ export class Sync {
     }
     const soonMs = machine.localMs + machine.scene.sim.tickMs / 2;
     if (nextDueOf(flows) <= soonMs) this.carryOut(flows.onTick(machine.localMs));
+  }
+
+  /** What the kernel tells wakes the thread, whatever control has told it by then. */
+  private wake(): void {
+    if (this.isWoken) return;
+    this.isWoken = true;
+    const { agenda, random, sim } = this.machine.scene;
+    const hear = () => {
+      this.isWoken = false;
+      if (this.process.isRunning) this.hear();
+    };
+    agenda.in(random.between(0, sim.hearMs), () => this.process.threads.sync.run(hear));
+  }
+
+  private hear(): void {
+    const { machine, flows } = this;
+    this.carryOut(flows.onEvents(machine.kernel.readEvents(), machine.localMs));
   }
 
   private onRequest(request: SyncRequest): void {
@@ -77,7 +96,7 @@ export class Sync {
       case "ask":
         return this.carryOut(flows.onAsk(request.atMs));
       case "want":
-        this.carryOut(flows.onEvents(this.machine.kernel.readEvents(), now));
+        this.hear();
         return this.carryOut(flows.onWant(request, now));
       case "range":
         return this.carryOut(flows.onRange(request.owned, request.epoch, now));

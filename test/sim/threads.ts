@@ -66,7 +66,7 @@ class End {
 
   constructor(
     private readonly agenda: Agenda,
-    private readonly delayMs: number,
+    private readonly delayMs: () => number,
     private readonly thread: Thread,
   ) {}
 
@@ -85,7 +85,7 @@ class End {
   /** Messages that follow each other at once arrive together, after the sender's turn. */
   private take(message: unknown): void {
     this.inbox.push(message);
-    if (this.inbox.length === 1) this.agenda.in(this.delayMs, this.hand);
+    if (this.inbox.length === 1) this.agenda.in(this.delayMs(), this.hand);
   }
 
   private readonly hand = (): void => {
@@ -100,14 +100,18 @@ class End {
   }
 }
 
+/** A thread, and how many milliseconds what is told to it takes. */
+interface Place {
+  readonly thread: Thread;
+  delayMs(): number;
+}
+
 /** A channel between two threads; the first port belongs to `a`. */
-export function channel(
-  agenda: Agenda,
-  delayMs: number,
-  a: Thread,
-  b: Thread,
-): [MessagePort, MessagePort] {
-  const ends = [new End(agenda, delayMs, a), new End(agenda, delayMs, b)] as const;
+export function channel(agenda: Agenda, a: Place, b: Place): [MessagePort, MessagePort] {
+  const ends = [
+    new End(agenda, a.delayMs, a.thread),
+    new End(agenda, b.delayMs, b.thread),
+  ] as const;
   ends[0].other = ends[1];
   ends[1].other = ends[0];
   return ends as unknown as [MessagePort, MessagePort];

@@ -4,12 +4,11 @@
  */
 import { Connection, type Packet } from "./connection.js";
 import { BRISK_MS } from "./faults.js";
+import { type Ending, Handshake } from "./handshake.js";
 import type { Machine, Scene } from "./machine.js";
 import type { Workload } from "./plan.js";
 import type { Random } from "./random.js";
 
-const SYN_RETRY_MS = 1000;
-const SYN_TRIES = 3;
 /** Connections that are kept in mind; above: no new ones. */
 const KEPT_MAX = 150;
 /**
@@ -69,24 +68,24 @@ export class Traffic {
     this.connections.set(connection.key, connection);
     this.kept += 1;
     const isScan = this.floods > 0 && random.chance(0.9);
-    this.tryToOpen(connection, SYN_TRIES, isScan || random.chance(workload.unanswered));
+    const isUnanswered = isScan || random.chance(workload.unanswered);
+    const { scene } = this;
+    new Handshake({
+      ...{ scene, random, connection, isUnanswered },
+      send: (kind, isReply, onThrough) => this.send(connection, kind, isReply, onThrough),
+      mayGoOn: () => !this.isOver,
+      onEnd: (ending) => this.onOpened(connection, ending),
+    });
   }
 
-  private tryToOpen(connection: Connection, tries: number, isUnanswered: boolean): void {
-    const isThrough = this.send(connection, "open", false);
-    if (isThrough && isUnanswered) return this.close(connection);
-    if (isThrough && this.send(connection, "data", true) && this.send(connection, "data", false)) {
-      connection.phase = "open";
-      this.open.add(connection);
-      connection.openedMs = this.scene.agenda.now;
-      this.counters.opened += 1;
-      return this.live(connection);
-    }
-    if (tries === 0 || this.isOver) {
-      this.counters.failed += 1;
-      return this.close(connection);
-    }
-    this.scene.agenda.in(SYN_RETRY_MS, () => this.tryToOpen(connection, tries - 1, isUnanswered));
+  private onOpened(connection: Connection, ending: Ending): void {
+    if (ending === "failed") this.counters.failed += 1;
+    if (ending !== "open") return this.close(connection);
+    connection.phase = "open";
+    this.open.add(connection);
+    connection.openedMs = this.scene.agenda.now;
+    this.counters.opened += 1;
+    this.live(connection);
   }
 
   private live(connection: Connection): void {
@@ -129,12 +128,18 @@ export class Traffic {
   }
 
   /** Whether somebody let the packet through. */
-  private send(connection: Connection, kind: Packet["kind"], isReply: boolean): boolean {
-    const packet = { connection, kind, isReply, port: connection.port };
+  private send(
+    connection: Connection,
+    kind: Packet["kind"],
+    isReply: boolean,
+    onThrough: () => void = () => {},
+  ): boolean {
+    const packet = { connection, kind, isReply, port: connection.port, onThrough };
     this.counters.packets += 1;
     let accepted = 0;
     for (const machine of this.machines) if (machine.pass(packet)) accepted += 1;
     this.scene.watch.onPassed(packet, accepted);
+    for (let copy = 0; copy < accepted; copy++) onThrough();
     return accepted > 0;
   }
 }

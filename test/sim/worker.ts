@@ -17,6 +17,8 @@ function kindOf({ connection, kind }: Packet): number {
 
 export class Worker {
   seen = 0;
+  /** Packets that wait in the queue. */
+  queued = 0;
   readonly byReason = new Uint32Array(REASON_COUNT);
 
   constructor(private readonly state: SharedState) {}

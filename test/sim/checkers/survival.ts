@@ -8,6 +8,7 @@ import { RECREATE_MS } from "../../../src/cluster/limits.js";
 import { repairMs, replicationMs } from "../bounds.js";
 import { type Calm, stateOf } from "../calm.js";
 import type { Connection, Packet } from "../connection.js";
+import type { Kernel } from "../kernel.js";
 import type { Machine, Process } from "../machine.js";
 import type { Plan } from "../plan.js";
 import { type Checker, Violation } from "../watch.js";
@@ -82,7 +83,8 @@ export class Survival implements Checker {
     }
     if (this.plan.settings.flowsMax < SMALL_TABLE || now - steadySinceMs < this.lagMs) return;
     for (const connection of this.open) {
-      if (connection.isGuarded) continue;
+      // Of two translations the server may have answered the one that nobody keeps.
+      if (connection.isGuarded || connection.isTwofold) continue;
       const bornMs = Math.max(connection.openedMs, connection.nowhereMs);
       const isOfThisPeace = bornMs > steadySinceMs;
       const wait = isOfThisPeace ? this.lagMs : this.lagMs + repairMs(this.plan);
@@ -98,15 +100,24 @@ export class Survival implements Checker {
       const missing = this.machines.filter((machine) => !has(machine, connection));
       if (missing.every((machine) => this.comesBack(machine, connection))) return;
       const names = missing.map(({ id }) => id).join(", ");
-      const ageMs = Math.round(this.calm.now - connection.openedMs);
+      const ageMs = this.ageOf(connection);
       const bound = `R = ${Math.round(this.lagMs)} ms`;
       throw new Violation(
         "R",
         `flow ${connection.name} of ${ageMs} ms not on node ${names}, ${bound}`,
       );
     }
+    const waiting = holders.find(({ kernel }) => waits(kernel, connection));
+    if (waiting) {
+      const what = `node ${waiting.id} waits for an answer of flow ${connection.name} for good`;
+      throw new Violation("R", `${what}, which was opened ${this.ageOf(connection)} ms ago`);
+    }
     connection.isGuarded = true;
     this.counters.guarded += 1;
+  }
+
+  private ageOf({ openedMs }: Connection): number {
+    return Math.round(this.calm.now - openedMs);
   }
 
   /** Whether the kernel has just dropped its replica: it is put back if the owner's goes on. */
@@ -118,13 +129,21 @@ export class Survival implements Checker {
 
   private judgeLoss(connection: Connection): void {
     const owners = this.machines.filter((machine) => accepts(machine, connection.bucket));
-    if (owners.length !== 1 || owners[0].kernel.entries.has(connection.key)) return;
+    if (owners.length !== 1) return;
+    const { kernel } = owners[0];
+    if (kernel.entries.has(connection.key) && !waits(kernel, connection)) return;
     const holders = this.machines.filter((machine) => machine.process && has(machine, connection));
     if (holders.length === 0) return;
     const names = holders.map(({ id }) => id).join(", ");
-    const what = `flow ${connection.name} of bucket ${connection.bucket} is not on its owner`;
+    const what = `flow ${connection.name} of bucket ${connection.bucket} is of no use to its owner`;
     throw new Violation("L1", `${what}, node ${owners[0].id}, but on node ${names}`);
   }
+}
+
+/** Whether all that the client sends is INVALID there. */
+function waits({ entries }: Kernel, { key }: Connection): boolean {
+  const entry = entries.get(key);
+  return entry?.record.state === "opening" && !entry.isAnswered;
 }
 
 /** In its kernel, or to be put there with its bucket. */

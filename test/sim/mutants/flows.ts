@@ -8,6 +8,7 @@ import { Ledger } from "../../../src/cluster/flows/ledger.js";
 import { Peers } from "../../../src/cluster/flows/peers.js";
 import { Replica } from "../../../src/cluster/flows/replica.js";
 import { Sections } from "../../../src/cluster/flows/sections.js";
+import { Strays } from "../../../src/cluster/flows/strays.js";
 import { FlowTable } from "../../../src/cluster/flows/table.js";
 import { Tombstones } from "../../../src/cluster/flows/tombstones.js";
 import { Unsure } from "../../../src/cluster/flows/unsure.js";
@@ -131,6 +132,16 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
           self.young.delete(key);
         }
       }),
+  },
+  {
+    name: "early-ignored",
+    what: "what was let in before replication heard of its bucket is never told",
+    apply: () => disable(Strays, "addEarly"),
+  },
+  {
+    name: "answer-not-passed-on",
+    what: "a kernel waits for an answer that a former owner has let through",
+    apply: () => disable(Replica, "advance"),
   },
   {
     name: "term-not-raised",
