@@ -200,6 +200,7 @@ export class Author {
     if (!entry || !this.ledger.owns(entry.bucket)) return;
     const version = this.nextVersion(entry.bucket);
     this.shelf.bury(entry, version, now);
+    this.ledger.doubt(entry.bucket);
     this.packer.add({ op: "remove", version, identity: identityOf(key, entry.bucket) });
     this.counters.removed += 1;
   }

@@ -136,6 +136,11 @@ export class Ledger {
     this.changes += 1;
   }
 
+  /** A flow ended by this node's word: where another has claimed the bucket, that one still has it. */
+  doubt(bucket: number): void {
+    if (!this.isHolder(bucket, this.node)) this.setGood(bucket, false);
+  }
+
   /** Nothing of this node's buckets is known to be right any more. */
   distrust(node: number): void {
     for (let bucket = 0; bucket < this.buckets; bucket++) {

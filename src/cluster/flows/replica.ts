@@ -196,8 +196,9 @@ export class Replica {
     }
     // A full table cannot become like another; asking again and again would only cost.
     const mayJudge = flows.isComplete && !this.shelf.table.isFull && !this.ledger.owns(bucket);
-    if (!mayJudge || !this.ledger.isSettled(bucket, now)) return false;
+    if (!mayJudge) return false;
     this.ledger.setGood(bucket, false);
+    if (!this.ledger.isSettled(bucket, now)) return false;
     this.drifted.add(bucket);
     flows.drift += 1;
     this.counters.drift += 1;
