@@ -60,7 +60,7 @@ export const REGRESSIONS: readonly Regression[] = [
     what: "after a sleep, frames of the former incarnation left under the new one",
     mutant: "stale-thread",
     plan: {
-      ...{ seed: 71, nodes: 5, faultyMs: 42_000, settings: SETTINGS, workload: WORKLOAD },
+      ...{ seed: 27, nodes: 5, faultyMs: 42_000, settings: SETTINGS, workload: WORKLOAD },
       network: CALM,
       faults: [{ kind: "suspend", atMs: 8599, forMs: 4583, node: 5 }],
     },
