@@ -54,8 +54,9 @@ export interface SimSettings {
   readonly seal: "aes" | "cheap";
   /** Whether broadcast begins close to the end of its numbers. */
   readonly isWrapping: boolean;
-  /** Milliseconds between the threads of a node, and what comes on top from control to sync at most. */
+  /** Milliseconds between the threads of a node. */
   readonly threadMs: number;
+  /** What comes on top from control to sync at most. */
   readonly hopMs: number;
   /** Milliseconds until the sync thread hears the kernel at most; 0: not before its next tick. */
   readonly hearMs: number;
@@ -130,7 +131,7 @@ export function planOf(seed: number, nodes: number, minutes: number, cold = 0): 
   return { seed, nodes, faultyMs, settings, workload, network, faults };
 }
 
-/** Waits in a node; drawn apart, so that a seed's other settings and its faults do not depend on them. */
+/** Waits in a node; drawn apart: a seed's faults and other settings do not depend on them. */
 type Waits = Pick<SimSettings, "hopMs" | "hearMs" | "queueMs">;
 const WAITS_SEED = 0x5bd1e995;
 /** As parts of a heartbeat. */

@@ -136,7 +136,7 @@ export class Ledger {
     this.changes += 1;
   }
 
-  /** A flow ended by this node's word: where another has claimed the bucket, that one still has it. */
+  /** This node ended a flow: where another has claimed the bucket, that one still has it. */
   doubt(bucket: number): void {
     if (!this.isHolder(bucket, this.node)) this.setGood(bucket, false);
   }

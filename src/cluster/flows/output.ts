@@ -40,7 +40,7 @@ export type FlowOutput =
   | { readonly kind: "dump" }
   /** Whether the tables of all peers are here. */
   | { readonly kind: "synced"; readonly isSynced: boolean }
-  /** By bucket, the owner whose flows are here as it stated them, from whom it may be claimed; or 0. */
+  /** By bucket, the owner whose flows are here as it stated them; 0: nobody's are. */
   | { readonly kind: "ready"; readonly owners: Uint8Array }
   /** What was said last of what is ready is still so: the answer to the `ask` of that time. */
   | { readonly kind: "answer"; readonly atMs: number }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { CONTEST_MS } from "../../../src/cluster/limits.js";
 import { bucketOf, has, open, settled, TOLD_MS } from "./settled.js";
 
-test("a bucket is not ready where this node has ended a flow of it that its new owner goes on with", () => {
+test("a bucket is not ready where a flow was ended here that its new owner goes on with", () => {
   const world = settled(41, 3);
   const [a, b] = world.boxes;
   const bucket = bucketOf(a);

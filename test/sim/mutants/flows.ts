@@ -120,7 +120,10 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
   {
     name: "loss-not-repaired",
     what: "after lost kernel events the table is not read again",
-    apply: () => disable(Audit, "onLoss"),
+    apply: () =>
+      patch(Audit, "readAgain", (original) => (self, now, isLoss) => {
+        if (!isLoss) original(self, now, isLoss);
+      }),
   },
   {
     name: "late-flows-not-told",
