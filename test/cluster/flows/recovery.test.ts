@@ -149,6 +149,20 @@ describe("drift and lost events", () => {
     expect([has(b, record), counters(world, a).told]).toEqual([false, 0]);
   });
 
+  test("what is read of a flow does not end it where a peer has told it anew meanwhile", () => {
+    const world = settled(52, 2);
+    const [a, b] = world.boxes;
+    b.sync?.onUnheard(false, world.now); // what it asks for comes at our leave
+    world.run(10);
+    const record = open(world, a, 1);
+    world.run(TOLD_MS);
+    world.act(b, (sync) => sync.onDump([{ ...record, state: "over" }], world.now));
+    world.own(b, [...b.owned, record.bucket]);
+    world.run(TOLD_MS);
+    expect([has(a, record), has(b, record)]).toEqual([true, true]);
+    expect(world.differences()).toEqual([]);
+  });
+
   test("a replica that the kernel has dropped is created again", () => {
     const world = settled(18, 2);
     const [a, b] = world.boxes;
