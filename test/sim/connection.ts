@@ -31,6 +31,8 @@ export class Connection {
   /** When it was last seen in no kernel at all: after a long silence a packet opens it anew. */
   nowhereMs = Number.NEGATIVE_INFINITY;
   closedMs = Number.POSITIVE_INFINITY;
+  /** When a kernel last forgot it, since it was silent. */
+  timedOutMs = Number.NEGATIVE_INFINITY;
   /** Port that the server sees; 0 while nothing was let through. */
   port = 0;
   /** Whether two nodes have let it in, each with a port of its own. */

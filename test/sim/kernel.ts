@@ -96,7 +96,7 @@ export class Kernel {
         : this.entries.get(connection.key);
     if (!entry || entry.connection !== connection) return null;
     if (entry.untilMs <= this.agenda.now) {
-      this.forget(entry);
+      this.timeOut(entry);
       return null;
     }
     return this.moveOn(entry, packet) ? entry : null;
@@ -147,7 +147,7 @@ export class Kernel {
     if (this.agenda.now - this.sweptMs < EXPIRY_MS) return;
     this.sweptMs = this.agenda.now;
     for (const entry of this.entries.values()) {
-      if (entry.untilMs <= this.agenda.now) this.forget(entry);
+      if (entry.untilMs <= this.agenda.now) this.timeOut(entry);
     }
   }
 
@@ -204,6 +204,11 @@ export class Kernel {
   private insert(entry: Entry): void {
     this.entries.set(entry.connection.key, entry);
     if (entry.connection.isTranslated) this.ports.set(entry.record.reply.dstPort, entry);
+  }
+
+  private timeOut(entry: Entry): void {
+    entry.connection.timedOutMs = this.agenda.now;
+    this.forget(entry);
   }
 
   private forget(entry: Entry): void {

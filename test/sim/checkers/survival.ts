@@ -96,6 +96,7 @@ export class Survival implements Checker {
   private guard(connection: Connection, isOfThisPeace: boolean): void {
     const holders = this.machines.filter((machine) => has(machine, connection));
     if (holders.length === 0) return; // lost before it could be replicated
+    if (this.calm.now - connection.timedOutMs < this.lagMs) return; // about to end everywhere
     if (holders.length < this.machines.length) {
       const missing = this.machines.filter((machine) => !has(machine, connection));
       if (missing.every((machine) => this.comesBack(machine, connection))) return;
