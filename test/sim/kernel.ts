@@ -34,6 +34,8 @@ export interface Entry {
   /** Whether an opening has been answered, here or, of a replica, elsewhere (SYN_RECV). */
   isAnswered: boolean;
   untilMs: number;
+  /** When a packet that passed opened it here; NaN: it is a replica. */
+  readonly letInMs: number;
 }
 
 export class Kernel {
@@ -106,7 +108,8 @@ export class Kernel {
   confirm(packet: Packet, port: number): void {
     const { connection } = packet;
     const record = told(connection.record(port));
-    const entry = { connection, record, isAnswered: false, untilMs: 0 };
+    const letInMs = this.agenda.now;
+    const entry = { connection, record, isAnswered: false, untilMs: 0, letInMs };
     this.touch(entry);
     this.insert(entry);
     this.tell("alive", entry.record);
@@ -136,7 +139,8 @@ export class Kernel {
         this.tell("gone", told(record));
         return;
       }
-      const entry = { connection, record: told(record), isAnswered: true, untilMs };
+      const letInMs = Number.NaN;
+      const entry = { connection, record: told(record), isAnswered: true, untilMs, letInMs };
       this.insert(entry);
       this.tell("alive", entry.record);
     }

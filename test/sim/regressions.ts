@@ -1,5 +1,5 @@
 /** Schedules that found something, shrunk; each with one line of what it was. */
-import { CALM, type Cut, type Plan, type SimSettings, type Workload } from "./plan.js";
+import { CALM, type Cut, type Fault, type Plan, type SimSettings, type Workload } from "./plan.js";
 
 export interface Regression {
   readonly what: string;
@@ -27,7 +27,32 @@ function bothWays(...pairs: readonly Cut[]): Cut[] {
   ]);
 }
 
+/** Buckets go and come back, by plan. */
+const DRAINS: readonly Fault[] = [6000, 16_000, 26_000].map((atMs) => {
+  return { kind: "drain", atMs, forMs: 4000, node: 3 };
+});
+const BUSY: Workload = { ...WORKLOAD, nat: 0, opensPerSecond: 20 };
+
 export const REGRESSIONS: readonly Regression[] = [
+  {
+    what: "a flow that was let in before replication heard of its bucket was told to nobody",
+    mutant: "early-ignored",
+    plan: {
+      ...{ seed: 4, nodes: 3, faultyMs: 36_000, network: CALM, faults: DRAINS },
+      settings: { ...SETTINGS, threadMs: 0, hopMs: 300, hearMs: 10 },
+      workload: { ...BUSY, unanswered: 0.5, lifeMs: 3000 },
+    },
+  },
+  {
+    what: "a first packet that waited was let in after its answer, and its flow was INVALID",
+    mutant: "answer-not-passed-on",
+    plan: {
+      ...{ seed: 8, nodes: 3, faultyMs: 36_000, faults: DRAINS },
+      network: { ...CALM, delayMs: [40, 20] },
+      settings: { ...SETTINGS, threadMs: 0, queueMs: 300 },
+      workload: { ...BUSY, idle: 1, lifeMs: 5000 },
+    },
+  },
   {
     what: "a node whose control thread stands still does not keep the others from being deserted",
     mutant: null,

@@ -13,6 +13,7 @@ import { Sight } from "./checkers/sight.js";
 import { Streams } from "./checkers/stream.js";
 import { Survival } from "./checkers/survival.js";
 import { Tail } from "./checkers/tail.js";
+import { Told } from "./checkers/told.js";
 import { type Connection, slicedPorts, type Translation } from "./connection.js";
 import { Disturbance } from "./disturbance.js";
 import { Machine, type Scene } from "./machine.js";
@@ -125,6 +126,7 @@ export class World {
     return [
       ...[this.cover, this.messages, this.streams, this.survival],
       ...[new Entry(plan, machines), new Graves(), new Tail(plan, calm, machines)],
+      new Told(plan, calm, machines),
       ...[new LeaseHolds(), new Fence(plan, calm, machines), new NotHalfAlive(plan, calm)],
       ...[new Settled(plan, machines), new InSync(machines), new Bounded(plan, machines)],
       ...[

@@ -92,7 +92,7 @@ export class Audit {
     for (const record of records) {
       const key = keyOf(record);
       present.add(key);
-      if (!this.endedSince.has(key) && !this.isOld(record, key, askedMs)) this.take(record, key, now);
+      if (!this.isOld(record, key, askedMs)) this.take(record, key, now);
     }
     for (const entry of this.shelf.table.all()) {
       if (entry.seenMs <= askedMs && !present.has(entry.key)) this.onMissing(entry, now);
@@ -171,8 +171,9 @@ export class Audit {
     this.shelf.out({ kind: "dump" });
   }
 
-  /** Whether a peer has told since that the flow goes on, and the kernel was told so. */
+  /** Whether it has ended since, or a peer has told that it goes on and the kernel was told so. */
   private isOld(record: Replicated, key: string, askedMs: number): boolean {
+    if (this.endedSince.has(key)) return true;
     const entry = isOver(record) ? this.shelf.table.get(key) : undefined;
     return entry !== undefined && entry.frame < 0 && entry.atMs > askedMs && this.shelf.isIn(entry);
   }
