@@ -37,7 +37,8 @@ export class Shelf {
     this.tombstones.delete(key);
     const entry = this.table.put(key, record, version, now, (each) => this.onEvict(each, now));
     // It may have been told of its twin before, and have the twin's bucket in its kernel since.
-    if (entry && this.hasTwin(record) && !this.isSecond(record)) this.kernel("update", record);
+    const twinKey = entry && this.twinOf(record);
+    if (twinKey !== null && goesBefore(key, twinKey)) this.kernel("update", record);
     return entry;
   }
 
@@ -74,7 +75,8 @@ export class Shelf {
 
   /** The same, whatever is to stay out, if the filters let this node touch the flow. */
   change(op: KernelOp, record: Replicated): void {
-    if (this.hasTwin(record) && this.isSecond(record)) return;
+    const twinKey = this.twinOf(record);
+    if (twinKey !== null && !goesBefore(keyOf(record), twinKey)) return;
     if (this.settings.isWanted(record)) this.out({ kind: "kernel", op, record });
   }
 
@@ -88,12 +90,9 @@ export class Shelf {
     return !mayBeOut || this.residence === null || this.residence.isIn(bucket);
   }
 
-  private hasTwin(record: Replicated): boolean {
+  /** Key of the twin of this flow, where the table has it. */
+  private twinOf(record: Replicated): string | null {
     const twinKey = this.settings.isOpenerHashed ? twinKeyOf(record) : null;
-    return twinKey !== null && this.table.get(twinKey) !== undefined;
-  }
-
-  private isSecond(record: Replicated): boolean {
-    return !goesBefore(keyOf(record), twinKeyOf(record) as string);
+    return twinKey !== null && this.table.get(twinKey) ? twinKey : null;
   }
 }

@@ -110,12 +110,12 @@ export class ConntrackEvents {
    * @returns whether the stream goes on
    */
   attend(isAttending: boolean): boolean {
-    const mayEnd = readSysctl(EVENTS_SYSCTL) === ALWAYS;
+    if (!isAttending && readSysctl(EVENTS_SYSCTL) !== ALWAYS) return true;
     for (const group of GROUPS) {
       if (isAttending) this.netlink.join(group);
-      else if (mayEnd) this.netlink.leave(group);
+      else this.netlink.leave(group);
     }
-    return isAttending || !mayEnd;
+    return isAttending;
   }
 
   /** Flows that nobody was told of, since they ended at once. */
